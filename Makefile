@@ -1,0 +1,108 @@
+# make demo        the pool examples against a private server that is gone afterwards
+# make test        all tests, against the same kind of server
+# make lint        ruff check, ruff format --check, mypy --strict
+# make coverage    branch coverage of mariadb_protocol by its own unit tests, no server
+# make build       wheel and sdist in dist/
+# make bench-quick client CPU beside PyMySQL (.venv-bench)
+# make oracle-example  examples/pool.py with MariaDB Connector/Python 1.1.14 in our place (.venv-oracle)
+# make clean
+#
+# Each target sets up what it needs: a virtual environment, and through apt (root or sudo) what is missing of
+# python3-venv and the server.
+
+PYTHON ?= python3
+VENV := .venv
+MARIADB_CONNECTOR := mariadb==1.1.14
+export PATH := $(PATH):/usr/sbin:/sbin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_NO_INPUT := 1
+
+.PHONY: demo test lint coverage build bench-quick oracle-example clean server python
+.DELETE_ON_ERROR:
+
+# $(call apt_get,PACKAGES): install Debian packages quietly; lists are fetched only if the first try fails.
+define apt_get
+	echo "installing $(1) ..."; \
+	advice="please install: $(1)  (Debian: apt-get install $(1))"; \
+	command -v apt-get >/dev/null || { echo "$$advice" >&2; exit 1; }; \
+	sudo=; [ "$$(id -u)" = 0 ] || { sudo=sudo; command -v sudo >/dev/null || { echo "$$advice" >&2; exit 1; }; }; \
+	install="$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1)"; \
+	log=$$($$install 2>&1) || \
+	log=$$( ($$sudo apt-get update -qq && $$install) 2>&1) || \
+	{ printf '%s\n' "$$log" >&2; echo "$$advice" >&2; exit 1; }
+endef
+
+# $(call make_venv,FOLDER): a fresh virtual environment.
+define make_venv
+	rm -rf $(1); \
+	$(PYTHON) -m venv $(1) || { rm -rf $(1); exit 1; }
+endef
+
+demo: $(VENV)/project.stamp server
+	@$(VENV)/bin/python examples/run_demo.py pool.py pool_reuse.py
+
+test: $(VENV)/dev.stamp server
+	@$(VENV)/bin/python -m pytest
+
+lint: $(VENV)/dev.stamp
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy --strict mariadb_py protocol
+
+coverage: $(VENV)/dev.stamp
+	@$(VENV)/bin/coverage run -m pytest -q tests/mariadb_protocol
+	@$(VENV)/bin/coverage report --fail-under=98
+
+build: $(VENV)/dev.stamp
+	@rm -rf dist
+	@$(VENV)/bin/python -m build
+
+bench-quick: .venv-bench/bench.stamp server
+	@PYTHONPATH=.:protocol .venv-bench/bin/python benchmarks/quick.py
+
+oracle-example: .venv-oracle/oracle.stamp server
+	@PYTHONPATH=.:protocol .venv-oracle/bin/python examples/run_demo.py --as-mariadb_py mariadb pool.py
+
+clean:
+	rm -rf .venv .venv-bench .venv-oracle build dist *.egg-info .coverage .hypothesis
+	rm -rf .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The interpreter, with the part of venv that Debian packs apart.
+python:
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { $(call apt_get,python3 python3-venv); }
+
+# mariadb-install-db asks for my_print_defaults, which Debian packs with the client programs.
+server:
+	@for program in mariadbd mariadb-install-db my_print_defaults; do \
+		command -v $$program >/dev/null || { $(call apt_get,mariadb-server-core mariadb-client-core); break; }; \
+	done
+
+$(VENV)/created.stamp: | python
+	@$(call make_venv,$(VENV))
+	@touch $@
+
+# What users get, and with it what the demo needs.
+$(VENV)/project.stamp: pyproject.toml $(VENV)/created.stamp
+	@echo "installing mariadb_py in $(VENV) ..."
+	@$(VENV)/bin/python -m pip install -q -e .
+	@touch $@
+
+$(VENV)/dev.stamp: pyproject.toml $(VENV)/created.stamp
+	@echo "installing mariadb_py and its tools in $(VENV) ..."
+	@$(VENV)/bin/python -m pip install -q -e '.[dev]'
+	@touch $@ $(VENV)/project.stamp
+
+.venv-bench/bench.stamp: benchmarks/requirements.txt | python
+	@$(call make_venv,.venv-bench)
+	@.venv-bench/bin/python -m pip install -q -r benchmarks/requirements.txt
+	@touch $@
+
+# Connector/Python is built from source against Debian's libmariadb.
+.venv-oracle/oracle.stamp: | python
+	@command -v gcc >/dev/null && command -v mariadb_config >/dev/null \
+		&& $(PYTHON) -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' \
+		|| { $(call apt_get,gcc libmariadb-dev python3-dev); }
+	@$(call make_venv,.venv-oracle)
+	@.venv-oracle/bin/python -m pip install -q $(MARIADB_CONNECTOR)
+	@touch $@

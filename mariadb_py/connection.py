@@ -1,0 +1,373 @@
+"""The synchronous connection of PEP 249. It runs operations of `core.connection` over a link and decides nothing."""
+
+from __future__ import annotations
+
+import warnings
+
+from mariadb_protocol.params import escape
+
+from . import exceptions
+from .core.connection import CHARSET
+from .core.options import ConnectOptions
+from .cursor import Cursor
+from .exceptions import Error, InterfaceError, ProgrammingError
+from .io.link import Link
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Any
+
+    from mariadb_protocol.messages import Greeting
+
+    from .core.connection import ConnectionCore
+    from .core.pool import Slot
+    from .pool import ConnectionPool
+
+
+class Connection:
+    """A connection to a MariaDB server. Made by `mariadb_py.connect()`, which documents the keywords.
+
+    A connection may be used by one thread at a time; two at once is a ProgrammingError.
+    """
+
+    Warning = exceptions.Warning
+    Error = exceptions.Error
+    InterfaceError = exceptions.InterfaceError
+    DatabaseError = exceptions.DatabaseError
+    DataError = exceptions.DataError
+    OperationalError = exceptions.OperationalError
+    IntegrityError = exceptions.IntegrityError
+    InternalError = exceptions.InternalError
+    ProgrammingError = exceptions.ProgrammingError
+    NotSupportedError = exceptions.NotSupportedError
+
+    def __init__(self, **keywords: Any) -> None:
+        self._link: Link | None = None
+        # For a handle to a pool's connection: the pool, and the slot that it came from.
+        self._pool: ConnectionPool | None = None
+        self._slot: Slot | None = None
+        self._link = Link.open(ConnectOptions.from_keywords(keywords))
+
+    @classmethod
+    def _for_pool(cls) -> Connection:
+        """A handle for a pool to fill in; after `close()` it is dead, whoever uses the connection then."""
+        connection = cls.__new__(cls)
+        connection._link = connection._pool = connection._slot = None
+        return connection
+
+    def _link_or_raise(self) -> Link:
+        link = self._link
+        if link is None:
+            raise ProgrammingError("Invalid connection or not connected")
+        return link
+
+    @property
+    def _core(self) -> ConnectionCore:
+        return self._link_or_raise().core
+
+    # Cursors and transactions
+
+    def cursor(self, *, buffered: bool = True, dictionary: bool = False, named_tuple: bool = False) -> Cursor:
+        """A new cursor; see `Cursor` for the keywords.
+
+        Raises:
+            ProgrammingError: the connection is closed.
+        """
+        return Cursor(self, buffered=buffered, dictionary=dictionary, named_tuple=named_tuple)
+
+    def begin(self) -> None:
+        """Start a transaction, committing one that is open."""
+        self._command(b"BEGIN")
+
+    def commit(self) -> None:
+        """Commit the open transaction."""
+        self._command(b"COMMIT")
+
+    def rollback(self) -> None:
+        """Roll back the open transaction."""
+        self._command(b"ROLLBACK")
+
+    def _command(self, statement: bytes) -> None:
+        link = self._link_or_raise()
+        link.run(link.core.command(statement))
+
+    @property
+    def autocommit(self) -> bool:
+        """Each statement commits by itself. Setting it tells the server, if it is not so already."""
+        return self._core.autocommit
+
+    @autocommit.setter
+    def autocommit(self, value: bool) -> None:
+        link = self._link_or_raise()
+        link.run(link.core.set_autocommit(bool(value)))
+
+    # Life of the connection
+
+    def close(self) -> None:
+        """Close the connection, or return it to its pool. An open transaction is rolled back.
+
+        Raises:
+            ProgrammingError: it is closed already (one from a pool may be closed twice).
+        """
+        link, self._link = self._link, None
+        if self._pool is not None and self._slot is not None:
+            if link is not None:
+                self._pool._release(self._slot, link)
+        elif link is None:
+            raise ProgrammingError("Invalid connection or not connected")
+        else:
+            link.close()
+
+    def ping(self) -> None:
+        """Ask the server for a sign of life.
+
+        Raises:
+            InterfaceError: there is none.
+        """
+        link = self._link_or_raise()
+        link.run(link.core.ping())
+
+    def reset(self) -> None:
+        """Forget transaction, locks, temporary tables and variables, as after a new login; the default database stays."""
+        link = self._link_or_raise()
+        link.run(link.core.reset())
+
+    def select_db(self, database: str) -> None:
+        """Change the default database."""
+        link = self._link_or_raise()
+        link.run(link.core.select_db(database))
+
+    def change_user(self, user: str | None, password: str | bytes | None, database: str | None) -> None:
+        """Log in as somebody else on the same connection.
+
+        Raises:
+            OperationalError: the server refused; the connection is closed then.
+        """
+        link = self._link_or_raise()
+        link.run(link.core.change_user(user, password, database))
+
+    def kill(self, connection_id: int) -> None:
+        """End another connection of the server, by its `connection_id`."""
+        if isinstance(connection_id, bool) or not isinstance(connection_id, int):
+            raise TypeError(f"a connection id is an int, not {type(connection_id).__name__}")
+        link = self._link_or_raise()
+        link.run(link.core.kill(connection_id))
+
+    # Small services
+
+    def escape_string(self, text: str) -> str:
+        """`text` as it may stand between single quotes in a statement, under the present sql_mode."""
+        if not isinstance(text, str):
+            raise TypeError(f"escape_string wants a str, not {type(text).__name__}")
+        escaped = escape(text.encode("utf-8", "surrogatepass"), self._core.no_backslash_escapes)
+        return escaped.decode("utf-8", "surrogatepass")
+
+    def show_warnings(self) -> list[tuple[str, int, str]] | None:
+        """Warnings of the last statement as (level, code, message); None if there are none."""
+        if not self.warnings:
+            return None
+        with self.cursor() as cursor:
+            cursor.execute("SHOW WARNINGS")
+            return cursor.fetchall()
+
+    # Facts
+
+    @property
+    def open(self) -> bool:
+        """The server gives a sign of life; asks it.
+
+        Raises:
+            ProgrammingError: the connection is closed.
+        """
+        try:
+            self.ping()
+        except InterfaceError:
+            return False
+        return True
+
+    @property
+    def _greeting(self) -> Greeting:
+        greeting = self._core.session.greeting
+        if greeting is None:
+            raise ProgrammingError("Invalid connection or not connected")
+        return greeting
+
+    @property
+    def _used(self) -> int:
+        """How often the pool has given this connection out."""
+        return 0 if self._slot is None else self._slot.used
+
+    @property
+    def connection_id(self) -> int:
+        """Id of the connection on the server."""
+        return self._greeting.connection_id
+
+    @property
+    def thread_id(self) -> int:
+        """The same as `connection_id`."""
+        return self.connection_id
+
+    @property
+    def database(self) -> str | None:
+        """Default database, as the server tracks it; None without one. Setting it is `select_db()`."""
+        return self._core.session.schema
+
+    @database.setter
+    def database(self, name: str) -> None:
+        self.select_db(name)
+
+    @property
+    def user(self) -> str | None:
+        """Account name that was given to connect()."""
+        return self._core.options.user
+
+    @property
+    def host(self) -> str | None:
+        """Host of the server; None on a unix socket."""
+        return self._link_or_raise().endpoint.host
+
+    @property
+    def port(self) -> int:
+        """TCP port; 0 on a unix socket."""
+        return self._link_or_raise().endpoint.port
+
+    @property
+    def unix_socket(self) -> str | None:
+        """Path of the unix socket; None over TCP."""
+        return self._link_or_raise().endpoint.path
+
+    @property
+    def server_name(self) -> str:
+        """Host of the server; "localhost" on a unix socket."""
+        return self.host or "localhost"
+
+    @property
+    def server_port(self) -> int:
+        """The same as `port`."""
+        return self.port
+
+    @property
+    def server_info(self) -> str:
+        """Server version as the server words it."""
+        return self._greeting.version
+
+    @property
+    def server_version(self) -> int:
+        """Server version as major * 10000 + minor * 100 + patch."""
+        return self._core.server_version
+
+    @property
+    def server_version_info(self) -> tuple[int, int, int]:
+        """Server version as (major, minor, patch)."""
+        return self._core.server_version_info
+
+    def get_server_version(self) -> tuple[int, int, int]:
+        """The same as `server_version_info`."""
+        return self.server_version_info
+
+    @property
+    def server_mariadb(self) -> bool:
+        """The server is a MariaDB."""
+        return self._greeting.mariadb
+
+    @property
+    def server_status(self) -> int:
+        """Server status flags of the last answer (`mariadb_protocol.constants.Status`)."""
+        return self._core.session.status
+
+    @property
+    def server_capabilities(self) -> int:
+        """Capability flags of the server, without MariaDB's extended ones."""
+        return self._greeting.capabilities & 0xFFFFFFFF
+
+    @property
+    def extended_server_capabilities(self) -> int:
+        """MariaDB's extended capability flags of the server, shifted down by 32."""
+        return self._greeting.capabilities >> 32
+
+    @property
+    def client_capabilities(self) -> int:
+        """Capability flags that both sides use, MariaDB's extended ones shifted up by 32."""
+        return self._core.session.capabilities
+
+    @property
+    def warnings(self) -> int:
+        """Number of warnings that the last statement left."""
+        return self._core.session.warnings
+
+    @property
+    def character_set(self) -> str:
+        """Character set of the connection: always utf8mb4."""
+        return CHARSET
+
+    character_set_name = character_set
+
+    @property
+    def collation(self) -> str:
+        """Collation that the login asks for."""
+        return "utf8mb4_general_ci"
+
+    # Python's protocols
+
+    def __enter__(self) -> Connection:
+        self._link_or_raise()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close; nothing is committed."""
+        if self._link is not None:
+            self.close()
+
+    def __del__(self) -> None:
+        link = getattr(self, "_link", None)
+        if link is not None and not link.closed:
+            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
+            link.drop()
+            if self._pool is not None and self._slot is not None:
+                self._pool._lose(self._slot)
+
+    def __repr__(self) -> str:
+        link = self._link
+        where = "closed" if link is None or link.closed else f"{link.endpoint} id={self.connection_id}"
+        return f"<mariadb_py.Connection {where} at {id(self):#x}>"
+
+
+def connect(*, pool_name: str | None = None, **keywords: Any) -> Connection:
+    """Connect to a server, or with `pool_name` borrow from the pool of that name, which is made if there is none.
+
+    Args:
+        host: name or address; None or "localhost" without a port means the unix socket where one exists.
+        port: TCP port; default 3306. With a port the connection is TCP.
+        user, username: account name.
+        password, passwd: password, str or bytes.
+        database, db: default database.
+        unix_socket: path of the server's socket.
+        connect_timeout: seconds within which name lookup, connection and login must be done; default 10, 0 for no bound.
+        read_timeout: longest silence of the server in seconds; default None, none.
+        write_timeout: longest time in seconds that a write may be stuck; default None, none.
+        autocommit: commit each statement by itself; default False.
+        init_command: statement to run after each login and reset.
+        pool_name: name of a pool.
+        pool_size, pool_reset_session, pool_invalidation_interval: as for `ConnectionPool`.
+
+    Raises:
+        TypeError: a keyword is unknown (the nearest known one is named), or a value has the wrong type.
+        ProgrammingError: a value is out of range.
+        NotSupportedError: TLS was asked for, which this version does not have.
+        OperationalError: the server cannot be reached in time, or refuses.
+        PoolError: the pool has no free connection.
+    """
+    if pool_name is not None:
+        from .pool import borrow_by_name
+
+        return borrow_by_name(pool_name, keywords)
+    return Connection(**keywords)
+
+
+__all__ = ["Connection", "Error", "connect"]

@@ -1,0 +1,143 @@
+"""Opening sockets: name resolution and connection attempts under one absolute deadline.
+
+Knows endpoints and sockets; knows no protocol.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+
+from ..exceptions import CR_CONNECTION_ERROR, CR_UNKNOWN_HOST, OperationalError
+from .threads import allocate_lock, monotonic, start_new_thread
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..core.options import Endpoint
+
+    Address = tuple[Any, ...]
+
+
+def is_socket(path: str) -> bool:
+    """There is a unix socket at `path`."""
+    try:
+        return stat.S_ISSOCK(os.stat(path).st_mode)
+    except OSError:
+        return False
+
+
+def remaining(deadline: float | None) -> float | None:
+    """Seconds until `deadline` (a monotonic time), at least 0; None without one."""
+    return None if deadline is None else max(deadline - monotonic(), 0.0)
+
+
+def dial(endpoint: Endpoint, deadline: float | None) -> socket.socket:
+    """Open a blocking socket to `endpoint`.
+
+    Args:
+        endpoint: where to.
+        deadline: monotonic time by which it must be open; None: no bound but the system's.
+
+    Raises:
+        OperationalError: errno 2002, nothing answers there in time; 2005, the host name is unknown.
+    """
+    if endpoint.path is not None:
+        return _attempt(endpoint, socket.AF_UNIX, endpoint.path, deadline)
+    addresses = _resolve(endpoint, deadline)
+    for index, (family, address) in enumerate(addresses):
+        # An address that swallows packets must leave time for the ones behind it.
+        share = deadline
+        if deadline is not None:
+            now = monotonic()
+            share = now + max(deadline - now, 0.0) / (len(addresses) - index)
+        try:
+            return _attempt(endpoint, family, address, share)
+        except OperationalError as error:
+            failure = error
+    raise failure
+
+
+def _attempt(endpoint: Endpoint, family: int, address: Any, deadline: float | None) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        left = remaining(deadline)
+        if left == 0:
+            raise TimeoutError("connect_timeout passed")
+        sock.settimeout(left)
+        sock.connect(address)
+        sock.settimeout(None)
+        if family != getattr(socket, "AF_UNIX", None):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    except BaseException as error:
+        sock.close()
+        if isinstance(error, OSError):
+            raise connect_error(endpoint, error) from error
+        raise
+    return sock
+
+
+def connect_error(endpoint: Endpoint, error: OSError) -> OperationalError:
+    """The exception for a server that cannot be reached."""
+    tried = f"; no unix socket at {', '.join(endpoint.tried)}" if endpoint.tried else ""
+    reason = "connect_timeout passed" if isinstance(error, (TimeoutError, socket.timeout)) else error.strerror or error
+    return OperationalError(f"Can't connect to server on '{endpoint}' ({reason}{tried})", errno=CR_CONNECTION_ERROR)
+
+
+# Names
+
+
+def _resolve(endpoint: Endpoint, deadline: float | None) -> list[tuple[int, Address]]:
+    host = endpoint.host or "localhost"
+    literal = _literal_family(host)
+    if literal is not None:
+        return [(literal, (host, endpoint.port))]
+    outcome = _within(host, endpoint.port, deadline)
+    if isinstance(outcome, OSError):
+        reason = outcome.strerror or outcome
+        raise OperationalError(f"Unknown server host '{host}' ({reason})", errno=CR_UNKNOWN_HOST) from outcome
+    if isinstance(outcome, BaseException):
+        raise OperationalError(f"Host name {host!r} cannot be resolved: {outcome}", errno=CR_UNKNOWN_HOST) from outcome
+    return [(family, address) for family, _, _, _, address in outcome]
+
+
+def _literal_family(host: str) -> int | None:
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, host)
+        except (OSError, ValueError):
+            continue
+        return family
+    return None
+
+
+def _within(host: str, port: int, deadline: float | None) -> Any:
+    """getaddrinfo's list, or the exception that it raised. It cannot be interrupted, so a thread is left behind at the deadline."""
+    outcome: list[Any] = []
+
+    def resolve() -> None:
+        try:
+            outcome.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except Exception as error:
+            outcome.append(error)
+
+    if deadline is None or start_new_thread is None:
+        resolve()
+        return outcome[0]
+    done = allocate_lock()
+    done.acquire()
+
+    def run() -> None:
+        resolve()
+        done.release()
+
+    start_new_thread(run, ())
+    if not done.acquire(True, min(deadline - monotonic(), _LONGEST_WAIT) if deadline > monotonic() else 0):
+        return TimeoutError(0, "connect_timeout passed while the name was looked up")
+    return outcome[0]
+
+
+_LONGEST_WAIT = 1e6  # seconds; a lock refuses to wait longer than about 2**63 nanoseconds

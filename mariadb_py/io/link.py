@@ -1,0 +1,294 @@
+"""The synchronous driver: one connection's socket, and the loop that runs operations over it.
+
+It writes what an operation yields, reads while a write is blocked, keeps the deadlines, and closes the socket for good
+when an operation does not come to its end. Knows no message of the protocol.
+"""
+
+from __future__ import annotations
+
+import socket
+
+from mariadb_protocol import ProtocolError
+
+from ..core.connection import ConnectionCore
+from ..core.failure import protocol_failure
+from ..exceptions import CR_SERVER_LOST, Error, LostConnectionError, ProgrammingError
+from .dial import dial, is_socket, remaining
+from .threads import allocate_lock, get_ident, monotonic
+from .wait import wait
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeVar
+
+    from mariadb_protocol.events import Command, Event
+
+    from ..core.options import ConnectOptions, Endpoint
+
+    T = TypeVar("T")
+
+RECEIVE = 65536
+EARLY = 16 << 20  # bytes of an answer that are read while the question is still being written
+QUIT_TIMEOUT = 1.0  # seconds that a goodbye may take
+_NO_WAIT = getattr(socket, "MSG_DONTWAIT", 0)
+
+
+class Link:
+    """A physical connection: what it decides (`core`) and the socket that it runs over.
+
+    Attributes:
+        core: state and decisions.
+        endpoint: where the socket leads.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_early",
+        "_holder",
+        "_lock",
+        "_read_timeout",
+        "_sock",
+        "_write_timeout",
+        "core",
+        "endpoint",
+    )
+
+    def __init__(self, core: ConnectionCore, endpoint: Endpoint, sock: socket.socket) -> None:
+        self.core = core
+        self.endpoint = endpoint
+        self._sock: socket.socket | None = sock
+        self._read_timeout = core.options.read_timeout
+        self._write_timeout = core.options.write_timeout
+        self._early: list[bytes] = []  # received while a write was blocked
+        self._lock = allocate_lock()
+        self._holder = 0
+
+    @classmethod
+    def open(cls, options: ConnectOptions) -> Link:
+        """Connect and log in within `options.connect_timeout`.
+
+        Raises:
+            OperationalError: nothing answers, or the login did not end in time.
+            Error: what the server gave as its reason to refuse.
+        """
+        deadline = None if options.connect_timeout is None else monotonic() + options.connect_timeout
+        endpoint = options.endpoint(is_socket)
+        core = ConnectionCore(options, attributes(endpoint))
+        link = cls(core, endpoint, dial(endpoint, deadline))
+        try:
+            link.run(core.open(), deadline, "connect_timeout")
+        except BaseException:
+            link.drop()
+            raise
+        return link
+
+    @property
+    def closed(self) -> bool:
+        """The socket is closed."""
+        return self._sock is None
+
+    def fileno(self) -> int:
+        """The socket's file descriptor, -1 if closed."""
+        return -1 if self._sock is None else self._sock.fileno()
+
+    # Running operations
+
+    def run(self, operation: Command[T], deadline: float | None = None, bound: str = "deadline") -> T:
+        """Run an operation to its end.
+
+        Args:
+            operation: the generator.
+            deadline: monotonic time by which it must have ended; None: only read_timeout and write_timeout hold.
+            bound: name of what set the deadline, for the error.
+
+        Raises:
+            ProgrammingError: another thread is using the connection at this moment.
+            LostConnectionError: the connection was lost, or a timeout passed; the socket is closed.
+            Error: what the operation raised; the connection stays usable unless it was lost.
+        """
+        if not self._lock.acquire(False):
+            raise ProgrammingError(self._in_use())
+        self._holder = get_ident()
+        try:
+            return self._drive(operation, deadline)
+        except BaseException as error:
+            # One that was interrupted between two steps is closed here, which breaks the session.
+            operation.close()
+            if self.core.session.broken:
+                self.drop()
+            translated = self._translate(error, deadline, bound)
+            if translated is error:
+                raise
+            raise translated from error
+        finally:
+            self._lock.release()
+
+    def _translate(self, error: BaseException, deadline: float | None, bound: str) -> BaseException:
+        if isinstance(error, ProtocolError):
+            return protocol_failure(error)
+        if isinstance(error, OSError):
+            return self._lost(error, deadline, bound)
+        return error
+
+    def _in_use(self) -> str:
+        if self._holder == get_ident():
+            return (
+                "The connection is already in use by this thread: a statement is running (signal handler or callback?)"
+            )
+        return f"The connection is in use by thread {self._holder}; this is thread {get_ident()}. Use one connection per thread"
+
+    def _lost(self, error: OSError, deadline: float | None, bound: str) -> LostConnectionError:
+        reason = str(error)
+        if isinstance(error, (TimeoutError, socket.timeout)) and deadline is not None and monotonic() >= deadline:
+            reason = f"{bound} passed"
+        return LostConnectionError(f"Lost connection to server on '{self.endpoint}' ({reason})", errno=CR_SERVER_LOST)
+
+    def _drive(self, operation: Command[T], deadline: float | None) -> T:
+        send = operation.send
+        sock = self._sock
+        untimed = sock is not None and deadline is None and self._read_timeout is None
+        try:
+            event = send(None)
+            while True:
+                try:
+                    if untimed and type(event) is bytes:
+                        if event:
+                            self._write(sock, event, None)  # type: ignore[arg-type]
+                        chunk = self._early.pop(0) if self._early else sock.recv(RECEIVE)  # type: ignore[union-attr]
+                    else:
+                        chunk = self._exchange(event, deadline)
+                except BaseException as error:
+                    # The operation decides what an interrupted exchange means; floor 1 breaks the session.
+                    event = operation.throw(error)
+                else:
+                    event = send(chunk)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
+
+    def _exchange(self, event: Event, deadline: float | None) -> bytes | None:
+        sock = self._sock
+        if sock is None:
+            raise ConnectionError("the connection is closed")
+        data = event if type(event) is bytes else event.data  # type: ignore[union-attr]
+        if data:
+            self._write(sock, data, deadline)
+        if self._early:
+            return self._early.pop(0)
+        if data is not event:
+            return None
+        return self._receive(sock, deadline)
+
+    def _receive(self, sock: socket.socket, deadline: float | None) -> bytes:
+        while True:
+            timeout, name = _sooner(self._read_timeout, "read_timeout", deadline)
+            if not wait(sock, True, False, timeout)[0]:
+                raise TimeoutError(f"{name} passed without an answer")
+            try:
+                return sock.recv(RECEIVE, _NO_WAIT)
+            except BlockingIOError:
+                continue
+
+    def _write(self, sock: socket.socket, data: bytes, deadline: float | None) -> None:
+        try:
+            sent = sock.send(data, _NO_WAIT)
+        except BlockingIOError:
+            sent = 0
+        except ConnectionError:
+            if not self._read_early(sock):
+                raise
+            return
+        if sent != len(data):
+            self._write_rest(sock, memoryview(data)[sent:], deadline)
+
+    def _write_rest(self, sock: socket.socket, rest: memoryview, deadline: float | None) -> None:
+        """Write what did not fit into the socket's buffer, reading meanwhile: the server may be stuck writing to us."""
+        room = EARLY
+        while rest:
+            timeout, name = _sooner(self._write_timeout, "write_timeout", deadline)
+            readable, writable = wait(sock, room > 0, True, timeout)
+            if not readable and not writable:
+                raise TimeoutError(f"{name} passed while {len(rest)} bytes were waiting to be written")
+            if readable:
+                received = self._read_early(sock)
+                if not received:
+                    if self._early:
+                        return  # the server has said why it stopped reading; the operation will see that
+                    raise ConnectionResetError(f"closed by the server with {len(rest)} bytes left to be written")
+                room -= received
+            if writable:
+                try:
+                    rest = rest[sock.send(rest, _NO_WAIT) :]
+                except BlockingIOError:
+                    continue
+                except ConnectionError:
+                    if not self._read_early(sock) and not self._early:
+                        raise
+                    return
+
+    def _read_early(self, sock: socket.socket) -> int:
+        """Keep what has arrived already; returns how many bytes, 0 at the end of the stream or if it is broken."""
+        try:
+            chunk = sock.recv(RECEIVE, _NO_WAIT)
+        except OSError:
+            return 0
+        if chunk:
+            self._early.append(chunk)
+        return len(chunk)
+
+    # State and end
+
+    def silent(self) -> bool:
+        """Nothing has arrived and the stream has not ended, as it must be between commands; costs no round trip."""
+        if self._sock is None or self._early:
+            return False
+        try:
+            return not wait(self._sock, True, False, 0)[0]
+        except (OSError, ValueError):
+            return False
+
+    @property
+    def usable(self) -> bool:
+        """The connection can go to another borrower: whole, idle, and still logged in as its options say."""
+        return self._sock is not None and self.core.idle and not self.core.user_changed
+
+    def close(self) -> None:
+        """Say goodbye if that is possible at once, and close the socket."""
+        if self._sock is not None and not self.core.session.broken and self._lock.acquire(False):
+            self._lock.release()
+            try:
+                self.run(self.core.quit(), monotonic() + QUIT_TIMEOUT)
+            except Error:
+                pass  # the other side has gone first
+        self.drop()
+
+    def drop(self) -> None:
+        """Close the socket without a word."""
+        sock, self._sock = self._sock, None
+        if sock is not None:
+            sock.close()
+
+
+def _sooner(timeout: float | None, name: str, deadline: float | None) -> tuple[float | None, str]:
+    """The tighter of a timeout and a deadline, in seconds from now, and its name."""
+    left = remaining(deadline)
+    if left is None or (timeout is not None and timeout < left):
+        return timeout, f"{name} of {timeout} s"
+    return left, "deadline"
+
+
+def attributes(endpoint: Endpoint) -> dict[str, str]:
+    """Connection attributes that tell the server's administrator who we are."""
+    import os
+    import sys
+
+    from .. import __version__
+
+    found: dict[str, Any] = {
+        "_client_name": "mariadb_py",
+        "_client_version": __version__,
+        "_server_host": endpoint.host,
+        "_os": sys.platform,
+        "_pid": os.getpid(),
+        "_python_version": "{}.{}.{}".format(*sys.version_info[:3]),
+    }
+    return {name: str(value) for name, value in found.items() if value is not None}

@@ -1,0 +1,53 @@
+"""Locks, thread identity and the clock for the faces; stand-ins where the interpreter has no threads."""
+
+from __future__ import annotations
+
+from time import monotonic
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    # Starts a function in a daemon thread; None without threads.
+    start_new_thread: Callable[[Callable[..., Any], tuple[Any, ...]], int] | None
+
+
+class SingleThreadLock:
+    """A lock for interpreters without threads; it still notices a second acquire, as a signal handler may make one."""
+
+    __slots__ = ("_held",)
+
+    def __init__(self) -> None:
+        self._held = False
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """Take the lock; False if it is taken."""
+        if self._held:
+            return False
+        self._held = True
+        return True
+
+    def release(self) -> None:
+        """Give the lock back."""
+        self._held = False
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+try:
+    from _thread import allocate_lock, get_ident, start_new_thread
+except ImportError:
+    allocate_lock = SingleThreadLock  # type: ignore[assignment]
+    start_new_thread = None
+
+    def get_ident() -> int:
+        """The only thread."""
+        return 1
+
+
+__all__ = ["SingleThreadLock", "allocate_lock", "get_ident", "monotonic", "start_new_thread"]

@@ -1,0 +1,303 @@
+"""The synchronous connection pool. It carries out what `core.pool` decides; no I/O happens under its lock."""
+
+from __future__ import annotations
+
+from .connection import Connection
+from .core.options import MAX_POOL_SIZE, ConnectOptions, PoolOptions
+from .core.pool import Check, Close, Fail, Give, Open, PoolCore, Reset
+from .exceptions import DuplicatePoolError, Error, PoolError, ProgrammingError
+from .io.link import Link
+from .io.threads import allocate_lock, monotonic
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+    from typing import Any
+
+    from .core.pool import Action, Slot
+
+PING_TIMEOUT = 1.0  # seconds that an idle connection has to answer in before it is taken for dead
+
+_CONNECTION_POOLS: dict[str, ConnectionPool] = {}
+_registry_lock = allocate_lock()
+
+
+class _Request:
+    """One borrower, and what it gets."""
+
+    __slots__ = ("connection", "reason")
+
+    def __init__(self) -> None:
+        self.connection: Connection | None = None
+        self.reason = ""
+
+
+class ConnectionPool:
+    """A named set of connections that are opened once and borrowed many times.
+
+    Args:
+        pool_name: name of the pool; required, and not in use by another open pool.
+        pool_size: number of connections, 1 to 64; default 5.
+        pool_reset_session, pool_reset_connection: bring the session back when a connection is returned; default True.
+            Otherwise only an open transaction is rolled back.
+        pool_invalidation_interval, pool_validation_interval: milliseconds of idleness after which a connection has to
+            answer before it is given out; default 500, 0: always. Within it, a connection that the server has closed
+            is still noticed.
+        **keywords: as for `connect()`; without any, `set_config()` and `add_connection()` fill the pool.
+
+    Raises:
+        ProgrammingError: no name, a name in use (this one is a PoolError too), or a value out of range.
+        TypeError: a keyword is unknown, or a value has the wrong type.
+        Error: a connection could not be opened; the pool does not exist then.
+    """
+
+    def __init__(self, *, pool_name: str | None = None, **keywords: Any) -> None:
+        own, connection_keywords = PoolOptions.split({"pool_name": pool_name, **keywords})
+        if not own.name:
+            raise ProgrammingError("No pool name specified")
+        self._name = own.name
+        self._core = PoolCore(own.size, own.validation_interval)
+        self._lock = allocate_lock()
+        self._lost: list[Slot] = []  # leases collected without close(); appended to by the collector, without the lock
+        self._handles: dict[Slot, Connection] = {}  # what add_connection() returned, to be given out first
+        self._options = ConnectOptions.from_keywords(connection_keywords) if connection_keywords else None
+        self.pool_reset_connection = own.reset
+        with _registry_lock:
+            if self._name in _CONNECTION_POOLS:
+                raise DuplicatePoolError(f"Pool {self._name!r} already exists")
+            _CONNECTION_POOLS[self._name] = self
+        try:
+            while self._options is not None and (action := self._grow()) is not None:
+                self._carry_out([action])
+        except BaseException:
+            self.close()
+            raise
+
+    # Borrowing and returning
+
+    def get_connection(self) -> Connection:
+        """Borrow a connection; its `close()` returns it.
+
+        Raises:
+            PoolError: all connections are borrowed, or the pool is closed or has no configuration.
+            Error: a connection that was dead could not be opened anew within connect_timeout.
+        """
+        request = _Request()
+        with self._lock:
+            actions = self._reclaim() if self._lost else []
+            actions += self._core.acquire(request, monotonic())
+        self._carry_out(actions)
+        if request.connection is None:
+            raise PoolError(request.reason)
+        return request.connection
+
+    def _release(self, slot: Slot, link: Link) -> None:
+        """A handle was closed; never raises an Error."""
+        with self._lock:
+            actions = self._core.release(slot, link.usable)
+        self._carry_out(actions)
+
+    def _lose(self, slot: Slot) -> None:
+        """A handle was collected, its link is closed. Called by the garbage collector, so it takes no lock."""
+        self._lost.append(slot)
+
+    def _reclaim(self) -> list[Action]:
+        actions: list[Action] = []
+        while self._lost:
+            actions += self._core.release(self._lost.pop(), usable=False)
+        return actions
+
+    # Contents
+
+    def add_connection(self, connection: Connection | None = None) -> Connection:
+        """Add a connection to the pool: `connection`, or a new one.
+
+        Returns:
+            The connection, which cannot be used before `get_connection()` gives it out.
+
+        Raises:
+            PoolError: the pool is full or closed, or has no configuration.
+            ProgrammingError: `connection` is not an open connection of this driver, or belongs to a pool.
+            Error: a connection could not be opened.
+        """
+        if connection is None and self._options is None:
+            raise PoolError(f"Couldn't get configuration for pool {self._name}")
+        if connection is not None and (not isinstance(connection, Connection) or connection._pool is not None):
+            raise ProgrammingError("Passed parameter is not a connection object")
+        link = connection._link_or_raise() if connection is not None else None
+        action = self._grow()
+        if action is None:
+            reason = f"Can't add connection to pool {self._name}: No free slot available ({self.pool_size})."
+            raise PoolError("Pool is closed" if self._core.closed else reason)
+        handle = self._handles[action.slot] = connection or Connection._for_pool()
+        handle._link = None
+        handle._pool, handle._slot = self, action.slot
+        self._carry_out([action] if link is None else self._opened(action.slot, link))
+        return handle
+
+    def set_config(self, **keywords: Any) -> None:
+        """Set how connections are opened from now on, and the pool's own options; those that are open stay as they are.
+
+        Raises:
+            TypeError: a keyword is unknown, or a value has the wrong type.
+            ProgrammingError: a value is out of range.
+        """
+        own, connection_keywords = PoolOptions.split(keywords)
+        if connection_keywords:
+            self._options = ConnectOptions.from_keywords(connection_keywords)
+        if len(keywords) > len(connection_keywords):
+            with self._lock:
+                self._core.max_size = own.size
+                self._core.validation_interval = own.validation_interval
+            self.pool_reset_connection = own.reset
+
+    def close(self) -> None:
+        """Close the idle connections and free the name; borrowed ones are closed when they are returned.
+
+        Closing twice is allowed.
+        """
+        with _registry_lock:
+            if _CONNECTION_POOLS.get(self._name) is self:
+                del _CONNECTION_POOLS[self._name]
+        with self._lock:
+            actions = self._core.close()
+        self._carry_out(actions)
+
+    # Carrying out what the core decides
+
+    def _grow(self) -> Open | None:
+        with self._lock:
+            return self._core.grow()
+
+    def _carry_out(self, actions: list[Action]) -> None:
+        """Carry out actions and what follows from them, outside of the lock."""
+        while actions:
+            following: list[Action] = []
+            for action in actions:
+                following += self._PERFORM[type(action)](self, action)
+            actions = following
+
+    def _give(self, action: Give) -> list[Action]:
+        slot = action.slot
+        handle = self._handles.pop(slot, None) if self._handles else None
+        if handle is None:
+            handle = Connection._for_pool()
+            handle._pool, handle._slot = self, slot
+        handle._link = slot.connection
+        action.request.connection = handle
+        return []
+
+    def _fail(self, action: Fail) -> list[Action]:
+        action.request.reason = action.reason
+        return []
+
+    def _open(self, action: Open) -> list[Action]:
+        link = None
+        try:
+            if self._options is None:
+                raise PoolError(f"No connection available: couldn't get configuration for pool {self._name}")
+            link = Link.open(self._options)
+        finally:
+            if link is None:
+                with self._lock:
+                    self._core.failed(action.slot)
+        return self._opened(action.slot, link)
+
+    def _opened(self, slot: Slot, link: Link) -> list[Action]:
+        with self._lock:
+            return self._core.opened(slot, link, monotonic())
+
+    def _check(self, action: Check) -> list[Action]:
+        link: Link = action.slot.connection
+        alive = False
+        try:
+            alive = link.silent()
+            if alive and action.ping:
+                link.run(link.core.ping(), monotonic() + PING_TIMEOUT, "ping timeout")
+        except Error:
+            alive = False
+        finally:
+            with self._lock:
+                actions = self._core.checked(action.slot, alive, monotonic())
+        return actions
+
+    def _reset(self, action: Reset) -> list[Action]:
+        link: Link = action.slot.connection
+        core = link.core
+        timeout = core.options.connect_timeout
+        ok = False
+        try:
+            operation = core.restore() if self.pool_reset_connection else core.end_transaction()
+            link.run(operation, None if timeout is None else monotonic() + timeout, "connect_timeout")
+            ok = True
+        except Error:
+            pass  # the connection is closed, and opened anew for a later borrower
+        finally:
+            with self._lock:
+                actions = self._core.reset_done(action.slot, ok, monotonic())
+        return actions
+
+    def _close(self, action: Close) -> list[Action]:
+        link: Link = action.connection
+        link.close()
+        return []
+
+    _PERFORM: Mapping[type[Action], Any] = {
+        Give: _give,
+        Fail: _fail,
+        Open: _open,
+        Check: _check,
+        Reset: _reset,
+        Close: _close,
+    }
+
+    # Facts
+
+    @property
+    def pool_name(self) -> str:
+        """Name of the pool."""
+        return self._name
+
+    @property
+    def pool_size(self) -> int:
+        """Number of connections that the pool may have."""
+        return self._core.max_size
+
+    @property
+    def max_size(self) -> int:
+        """Largest `pool_size` there can be."""
+        return MAX_POOL_SIZE
+
+    @property
+    def connection_count(self) -> int:
+        """Connections that are open, idle or borrowed; 0 once the pool is closed."""
+        return 0 if self._core.closed else self._core.size
+
+    def __enter__(self) -> ConnectionPool:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        core = self._core
+        return f"<mariadb_py.ConnectionPool {self._name!r} size={core.size} idle={core.idle} at {id(self):#x}>"
+
+
+def borrow_by_name(pool_name: str, keywords: Mapping[str, Any]) -> Connection:
+    """Borrow from the pool of that name; where there is none it is made, as `keywords` say."""
+    pool = _CONNECTION_POOLS.get(pool_name)
+    if pool is None:
+        try:
+            pool = ConnectionPool(pool_name=pool_name, **keywords)
+        except DuplicatePoolError:
+            pool = _CONNECTION_POOLS.get(pool_name)  # another thread was faster
+            if pool is None:
+                raise
+    return pool.get_connection()

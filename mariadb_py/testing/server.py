@@ -1,0 +1,326 @@
+"""A private MariaDB server in a temporary folder, made and removed by this process.
+
+It knows the programs of a MariaDB installation and how to start, probe and end them. It must not know the
+driver, whose tests stand on it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Any
+
+# What mariadb-install-db and mariadbd both get: a server that is small and quick to start.
+SMALL = (
+    "--skip-name-resolve",
+    "--performance-schema=OFF",
+    "--innodb-buffer-pool-size=16M",
+    "--innodb-log-file-size=4M",
+)
+HOSTS = ("localhost", "127.0.0.1", "::1")
+# Ephemeral ports begin above: no outgoing connection of this machine takes one of these between two starts.
+PORTS = range(10240, 32768)
+# my_print_defaults is called by mariadb-install-db, whose own message about it does not say where to get it.
+PROGRAMS = {
+    "mariadbd": "mariadb-server-core",
+    "mariadb-install-db": "mariadb-server-core",
+    "my_print_defaults": "mariadb-client-core",
+}
+STOP_TIMEOUT = 30.0
+LOG_LINES = 15
+
+# Ends the child and removes the folder when the owner closes the pipe or is gone for whatever reason, kill -9
+# included. A child that dies may still finish a system call that makes a file, hence the second try.
+GUARD = """
+cat >/dev/null
+read -r pid <"$1/pid" && kill -9 -- "-$pid"
+rm -rf -- "$1" || { sleep 1; rm -rf -- "$1"; }
+"""
+# The pid is on disk before the program runs, so that no moment is left in which the guard could miss it.
+LAUNCH = 'echo $$ >"$0" && exec "$@"'
+
+
+class ServerNotFound(RuntimeError):
+    """A program of the MariaDB server is not installed."""
+
+
+class ServerStartError(RuntimeError):
+    """The server could not be set up or started; the message quotes the end of its log."""
+
+
+def find_program(name: str) -> str:
+    """Path of a program of the server, from PATH or the folders that PATH of an ordinary user lacks.
+
+    Raises:
+        ServerNotFound: it is not installed.
+    """
+    folders = (os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin")
+    path = shutil.which(name, path=os.pathsep.join(folders))
+    if path is None:
+        raise ServerNotFound(f"{name} is not installed; on Debian it is in the package {PROGRAMS[name]}")
+    return path
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody listens on.
+
+    Raises:
+        ServerStartError: 100 ports were tried and all are taken.
+    """
+    for port in random.SystemRandom().sample(PORTS, 100):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise ServerStartError("no free TCP port: 100 tried, all taken")
+
+
+def text_literal(text: str) -> str:
+    """`text` as an SQL string under the default sql_mode."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def accounts_sql(user: str, password: str, database: str | None) -> str:
+    """The statements that replace the accounts of a new data directory by one that may do everything.
+
+    A new directory has a root without a password, which anybody on the machine could use over TCP.
+    """
+    name, secret = text_literal(user), text_literal(password)
+    statements = [
+        "SET NAMES utf8mb4",
+        "DELETE FROM mysql.global_priv WHERE User <> 'mariadb.sys'",
+        "FLUSH PRIVILEGES",  # also makes account statements possible in a server that is being installed
+        *(f"CREATE USER {name}@'{host}' IDENTIFIED BY {secret}" for host in HOSTS),
+        *(f"GRANT ALL PRIVILEGES ON *.* TO {name}@'{host}' WITH GRANT OPTION" for host in HOSTS),
+    ]
+    if database is not None:
+        quoted = database.replace("`", "``")
+        statements.append(f"CREATE DATABASE `{quoted}` CHARACTER SET utf8mb4")
+    return "".join(f"{statement};\n" for statement in statements)
+
+
+class TempServer:
+    """A running server. Made by `temp_server()`.
+
+    Attributes:
+        host: always "127.0.0.1".
+        port: TCP port, the same over restarts.
+        unix_socket: path of the server's socket.
+        user, password: an account with all privileges from 127.0.0.1 and the unix socket.
+        database: an empty utf8mb4 database, or None.
+        folder: all that the server writes is in it; removed in the end.
+        datadir: the data directory.
+        log: file with what the server says.
+    """
+
+    host = "127.0.0.1"
+
+    def __init__(
+        self,
+        *,
+        options: Sequence[str],
+        user: str,
+        password: str,
+        database: str | None,
+        start_timeout: float,
+    ) -> None:
+        self.user = user
+        self.password = password
+        self.database = database
+        self.options = tuple(options)
+        self.start_timeout = start_timeout
+        self._mariadbd, self._install_db, _ = [find_program(name) for name in PROGRAMS]
+        self.port = free_port()
+        self.folder = Path(tempfile.mkdtemp(prefix="mariadb_py-"))
+        self._process: subprocess.Popen[bytes] | None = None
+        self._guard = subprocess.Popen(
+            ["/bin/sh", "-c", GUARD, "guard", str(self.folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            cwd="/",
+        )
+        self.datadir = self.folder / "data"
+        self.unix_socket = str(self.folder / "socket")
+        self.log = self.folder / "log"
+
+    @property
+    def connect_args(self) -> dict[str, Any]:
+        """Keywords for `mariadb_py.connect()`, over TCP. A new dict each time."""
+        args = {"host": self.host, "port": self.port, "user": self.user, "password": self.password}
+        return args if self.database is None else {**args, "database": self.database}
+
+    @property
+    def running(self) -> bool:
+        """The server process is there."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """Process id of mariadbd.
+
+        Raises:
+            RuntimeError: the server does not run.
+        """
+        if self._process is None or not self.running:
+            raise RuntimeError("the server does not run")
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start the stopped server on the same data and port, and wait until it greets.
+
+        Raises:
+            ServerStartError: it died, or did not greet within start_timeout seconds.
+            RuntimeError: it runs already.
+        """
+        if self.running:
+            raise RuntimeError(f"the server runs already, as process {self.pid}")
+        deadline = time.monotonic() + self.start_timeout
+        process = self._launch(
+            self._mariadbd,
+            f"--socket={self.unix_socket}",
+            f"--port={self.port}",
+            f"--bind-address={self.host}",
+            f"--tmpdir={self.folder}",
+            *self.options,
+        )
+        while not self._greets():
+            if process.poll() is not None:
+                raise self._failure(f"mariadbd ended with status {process.returncode}")
+            if time.monotonic() > deadline:
+                raise self._failure(f"mariadbd did not greet within {self.start_timeout:g} s")
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        """Shut the server down in good order (SIGTERM). Nothing happens if it does not run."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End the server at once, as a crash would (SIGKILL). Nothing happens if it does not run."""
+        self._end(signal.SIGKILL)
+
+    def restart(self) -> None:
+        """`stop()`, then `start()`. For a crash and what follows: `kill()`, then `start()`."""
+        self.stop()
+        self.start()
+
+    def _install(self) -> None:
+        accounts = self.folder / "accounts.sql"
+        accounts.write_text(accounts_sql(self.user, self.password, self.database), encoding="utf-8")
+        process = self._launch(
+            self._install_db,
+            "--auth-root-authentication-method=normal",
+            "--skip-test-db",
+            f"--extra-file={accounts}",
+        )
+        try:
+            status = process.wait(self.start_timeout)
+        except subprocess.TimeoutExpired:
+            raise self._failure(f"mariadb-install-db did not end within {self.start_timeout:g} s") from None
+        if status != 0:
+            raise self._failure(f"mariadb-install-db ended with status {status}")
+        accounts.unlink()
+
+    def _launch(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
+        """Run a program of the server in a session of its own, where no Ctrl-C of the terminal reaches it."""
+        as_root = ["--user=root"] if os.geteuid() == 0 else []  # mariadbd refuses to be root unasked
+        command = [program, "--no-defaults", f"--datadir={self.datadir}", *SMALL, *as_root, *arguments]
+        with open(self.log, "ab") as log:
+            self._process = subprocess.Popen(
+                ["/bin/sh", "-c", LAUNCH, str(self.folder / "pid"), *command],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                cwd=self.folder,
+            )
+        return self._process
+
+    def _greets(self) -> bool:
+        """The server sends the first bytes of its greeting."""
+        with socket.socket(socket.AF_UNIX) as probe, contextlib.suppress(OSError):
+            probe.settimeout(1.0)
+            probe.connect(self.unix_socket)
+            return bool(probe.recv(1))
+        return False
+
+    def _failure(self, what: str) -> ServerStartError:
+        """The error for a start that failed, with the end of the log; ends what may still run."""
+        self.kill()
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return ServerStartError("\n  ".join((f"{what}; its log ends:", *lines[-LOG_LINES:])))
+
+    def _end(self, number: int) -> None:
+        process = self._process
+        if process is None:
+            return
+        if process.poll() is None:
+            os.killpg(process.pid, number)
+            os.killpg(process.pid, signal.SIGCONT)  # one that a test has halted must hear it too
+            try:
+                process.wait(STOP_TIMEOUT)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        # The id may soon be somebody else's: the guard must not find it.
+        (self.folder / "pid").unlink(missing_ok=True)
+        self._process = None
+
+    def _remove(self) -> None:
+        self.kill()
+        self._guard.communicate()
+
+
+@contextlib.contextmanager
+def temp_server(
+    *,
+    options: Sequence[str] = (),
+    user: str = "mariadb_py",
+    password: str | None = None,
+    database: str | None = "test",
+    start_timeout: float = 30.0,
+) -> Iterator[TempServer]:
+    """A private server for the time of a `with` block.
+
+    It has a temporary folder, a unix socket and a free TCP port of 127.0.0.1, reads no option file, and knows
+    one account, which has all privileges: there is no root. Whatever ends the block or the process also ends
+    the server and removes the folder. It runs as the user who calls, root or not, and needs the programs of
+    Debian's packages mariadb-server-core and mariadb-client-core.
+
+    Args:
+        options: more options of mariadbd, such as "--max-connections=50"; they override the ones given here.
+        user: account name.
+        password: its password; None makes one up.
+        database: a database to create, with character set utf8mb4; None for none.
+        start_timeout: seconds that the installation and each start may take.
+
+    Raises:
+        ServerNotFound: a program is not installed; the message names Debian's package.
+        ServerStartError: the server did not start; the message quotes its log.
+    """
+    if password is None:
+        import secrets
+
+        password = secrets.token_urlsafe(16)
+    server = TempServer(
+        options=options, user=user, password=password, database=database, start_timeout=start_timeout
+    )
+    try:
+        server._install()
+        server.start()
+        yield server
+    finally:
+        server._remove()

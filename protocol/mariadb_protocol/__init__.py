@@ -1,0 +1,60 @@
+"""The MariaDB client/server protocol, sans-I/O: bytes in, bytes out.
+
+A command is a generator (see `mariadb_protocol.events` for what it may yield). A driver writes what it yields and sends
+back what arrives; the generator returns the server's answer. Nothing here opens a socket, reads a clock or takes a lock.
+
+    session = Session()
+    answer = drive(login(session, credentials))     # drive: any loop around generator.send()
+    answer = drive(query(session, b"SELECT 1"))
+
+Source: MariaDB documentation, "Client/Server Protocol".
+"""
+
+from __future__ import annotations
+
+from .commands.change_user import change_user
+from .commands.query import ResultSet, next_result, query, read_rows
+from .commands.utility import init_db, ping, quit_, reset_connection
+from .errors import (
+    ConnectionClosed,
+    LimitExceeded,
+    LocalProtocolError,
+    ParameterError,
+    ProtocolError,
+    RemoteProtocolError,
+    UnsupportedValueError,
+    ValueRangeError,
+)
+from .events import Send
+from .handshake import Credentials, login
+from .messages import ColumnDefinition, ErrPacket, Greeting, OkPacket
+from .session import Session, State
+
+__all__ = [
+    "ColumnDefinition",
+    "ConnectionClosed",
+    "Credentials",
+    "ErrPacket",
+    "Greeting",
+    "LimitExceeded",
+    "LocalProtocolError",
+    "OkPacket",
+    "ParameterError",
+    "ProtocolError",
+    "RemoteProtocolError",
+    "ResultSet",
+    "Send",
+    "Session",
+    "State",
+    "UnsupportedValueError",
+    "ValueRangeError",
+    "change_user",
+    "init_db",
+    "login",
+    "next_result",
+    "ping",
+    "query",
+    "quit_",
+    "read_rows",
+    "reset_connection",
+]

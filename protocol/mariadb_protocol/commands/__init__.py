@@ -1,0 +1,1 @@
+"""Commands as generators, one file per command or family."""

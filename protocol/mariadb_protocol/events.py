@@ -1,0 +1,28 @@
+"""What a command generator yields to its driver, and what it is resumed with.
+
+* `bytes`: write them (none if empty), then resume with at least one received byte, or with `b""` at end of stream.
+* `Send`: write its bytes and resume at once with whatever has arrived, or with `None`.
+
+One yield per round trip. A generator that does not end by `return` has broken its session for good.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from typing import Optional, TypeVar, Union
+
+    T = TypeVar("T")
+    Event = Union[bytes, "Send"]
+    # A command whose answer is a T.
+    Command = Generator[Event, Optional[bytes], T]
+
+
+class Send:
+    """Bytes to write without waiting for an answer."""
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data

@@ -1,0 +1,160 @@
+"""Packets: headers, sequence ids, payloads continued over several packets, and the receive buffer.
+
+Knows how payloads are cut into packets; knows no message. It holds what has arrived and never allocates for what a
+header only announces. Source: MariaDB documentation, page "0-Packet".
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+
+from .constants import MAX_PAYLOAD, Header
+from .errors import ConnectionClosed, LimitExceeded, LocalProtocolError, RemoteProtocolError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .events import Command
+
+_HEADER = Struct("<I").pack  # length in three bytes, then the sequence id
+
+
+class PacketStream:
+    """Both directions of one connection, as payloads.
+
+    Attributes:
+        data: bytes received, of which those from `pos` on are not consumed.
+        pos: offset of the first byte not consumed.
+        sequence: sequence id that the next packet must have.
+        out_of_band: the server sent an ERR packet with sequence id 0, which is how it announces that it ends the connection.
+    """
+
+    __slots__ = ("_limit", "_limit_name", "data", "out_of_band", "plain", "pos", "sequence")
+
+    def __init__(self, limit: int) -> None:
+        self.data = b""
+        self.pos = 0
+        self.sequence = 0
+        self.out_of_band = False
+        self.set_limit("packet_size", limit)
+
+    def set_limit(self, name: str, limit: int) -> None:
+        """Refuse payloads of more than `limit` bytes from now on; `name` is said in the error."""
+        self._limit_name = name
+        self._limit = limit
+        # A payload shorter than this needs no second look: it is neither continued nor too long.
+        self.plain = min(MAX_PAYLOAD, limit + 1)
+
+    # Outbound
+
+    def command(self, code: bytes, body: bytes = b"") -> bytes:
+        """The packets of a command; the answer starts with sequence id 1."""
+        if self.pos != len(self.data):
+            self._check_unasked(self.data[self.pos :])
+        self.sequence = 0
+        length = len(body) + 1
+        if length < MAX_PAYLOAD:
+            self.sequence = 1
+            return b"".join((_HEADER(length), code, body))
+        return self.packets(code + body)
+
+    def packets(self, payload: bytes) -> bytes:
+        """`payload` as packets that continue the current sequence."""
+        if len(payload) > self._limit:
+            raise LocalProtocolError(
+                f"{self._limit_name} is {self._limit}, the payload to send has {len(payload)} bytes"
+            )
+        parts = []
+        # One packet more than full ones: a payload that is an exact multiple ends with an empty packet.
+        for start in range(0, len(payload) + 1, MAX_PAYLOAD):
+            part = payload[start : start + MAX_PAYLOAD]
+            parts.append(_HEADER(len(part) | self.sequence << 24))
+            parts.append(part)
+            self.sequence = self.sequence + 1 & 0xFF
+        return b"".join(parts)
+
+    # Inbound
+
+    def feed(self, chunk: bytes | None) -> None:
+        """Add what the driver received; `b""` is the end of the stream."""
+        if not chunk:
+            left = len(self.data) - self.pos
+            raise ConnectionClosed(
+                f"the server closed the connection ({left} bytes of an unfinished packet had arrived)"
+            )
+        if self.pos == len(self.data):
+            self.data = chunk
+        else:
+            self.data = self.data[self.pos :] + chunk
+        self.pos = 0
+
+    def fill(self, need: int) -> Command[None]:
+        """Receive until at least `need` bytes are there to be consumed."""
+        if len(self.data) - self.pos >= need:
+            return
+        self.feed((yield b""))
+        if len(self.data) >= need:
+            return
+        # A long packet in many chunks: collect them in place, joining bytes objects would be quadratic.
+        collected = bytearray(self.data)
+        while len(collected) < need:
+            self.data = b""
+            chunk = yield b""
+            if not chunk:
+                self.data = bytes(collected)
+            self.feed(chunk)
+            collected += self.data
+        self.data = bytes(collected)
+
+    def next_length(self) -> int:
+        """Length of the next packet's payload; its header must have arrived."""
+        return int.from_bytes(self.data[self.pos : self.pos + 3], "little")
+
+    def take(self) -> bytes | None:
+        """The next payload if it has arrived whole and is an ordinary one, else None: call `read()` then."""
+        data = self.data
+        pos = self.pos
+        start = pos + 4
+        if start > len(data):
+            return None
+        length = data[pos] | data[pos + 1] << 8 | data[pos + 2] << 16
+        end = start + length
+        if end > len(data) or length >= self.plain or data[pos + 3] != self.sequence:
+            return None
+        self.pos = end
+        self.sequence = self.sequence + 1 & 0xFF
+        return data[start:end]
+
+    def read(self) -> Command[bytes]:
+        """The next payload, however it is cut into packets."""
+        payload = self.take()
+        if payload is not None:
+            return payload
+        parts = []
+        total = 0
+        while True:
+            yield from self.fill(4)
+            length = self.next_length()
+            total += length
+            if total > self._limit:
+                raise LimitExceeded(self._limit_name, self._limit, total)
+            yield from self.fill(4 + length)
+            start = self.pos + 4
+            self._check_sequence(self.data[start - 1], self.data[start : start + 1])
+            parts.append(self.data[start : start + length])
+            self.pos = start + length
+            self.sequence = self.sequence + 1 & 0xFF
+            if length < MAX_PAYLOAD:
+                return b"".join(parts) if len(parts) > 1 else parts[0]
+
+    def _check_unasked(self, left: bytes) -> None:
+        """Between commands only the server's farewell may arrive; the command that follows will read it as its answer."""
+        if not (len(left) > 4 and left[3] == 0 and left[4] == Header.ERR):
+            raise RemoteProtocolError(f"{len(left)} bytes arrived that no command asked for")
+
+    def _check_sequence(self, sequence: int, first: bytes) -> None:
+        if sequence == self.sequence:
+            return
+        if sequence == 0 and first == bytes((Header.ERR,)):
+            self.out_of_band = True
+            return
+        raise RemoteProtocolError(f"packet out of order: sequence id {sequence}, expected {self.sequence}")

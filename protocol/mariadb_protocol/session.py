@@ -1,0 +1,207 @@
+"""One connection's protocol state: what was negotiated, what the server last said, and which command may come next.
+
+The state table below is read by the code, by tests and by people:
+
+    NEW --login--> READY --query--> READY | STREAMING | MORE_RESULTS
+                     STREAMING --read_rows--> STREAMING | MORE_RESULTS | READY
+                     MORE_RESULTS --next_result--> STREAMING | MORE_RESULTS | READY
+    any command while it runs: BUSY; ended by anything but `return`: BROKEN, for good
+    the server said or did something final: CLOSED
+
+Knows no socket and no DB-API.
+"""
+
+from __future__ import annotations
+
+from functools import wraps
+
+from .constants import Limits, SessionTrack, Status
+from .errors import LimitExceeded, LocalProtocolError
+from .framing import PacketStream
+from .messages import Greeting, OkPacket
+from .rows import ResultMetadata
+from .session_track import decode_track
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    from typing_extensions import Concatenate, ParamSpec
+
+    from .events import Command
+    from .messages import ColumnDefinition
+
+    P = ParamSpec("P")
+    T = TypeVar("T")
+
+
+class State:
+    """States of a session."""
+
+    NEW = "new"
+    READY = "ready"
+    BUSY = "busy"
+    STREAMING = "streaming"
+    MORE_RESULTS = "more results"
+    BROKEN = "broken"
+    CLOSED = "closed"
+
+
+# command -> (states in which it may begin, states in which it may leave the session)
+TRANSITIONS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
+    "login": (frozenset({State.NEW}), frozenset({State.READY, State.CLOSED})),
+    "query": (frozenset({State.READY}), frozenset({State.READY, State.STREAMING, State.MORE_RESULTS, State.CLOSED})),
+    "read_rows": (
+        frozenset({State.STREAMING}),
+        frozenset({State.READY, State.STREAMING, State.MORE_RESULTS, State.CLOSED}),
+    ),
+    "next_result": (
+        frozenset({State.MORE_RESULTS}),
+        frozenset({State.READY, State.STREAMING, State.MORE_RESULTS, State.CLOSED}),
+    ),
+    "ping": (frozenset({State.READY}), frozenset({State.READY, State.CLOSED})),
+    "init_db": (frozenset({State.READY}), frozenset({State.READY, State.CLOSED})),
+    "reset_connection": (frozenset({State.READY}), frozenset({State.READY, State.CLOSED})),
+    "change_user": (frozenset({State.READY}), frozenset({State.READY, State.CLOSED})),
+    "quit": (frozenset({State.READY, State.STREAMING, State.MORE_RESULTS}), frozenset({State.CLOSED})),
+}
+
+SHAPES_KEPT = 64  # result-set layouts remembered per session
+SHAPE_SIZE_KEPT = 16384  # bytes of column definitions above which a layout is not remembered
+
+
+class Session:
+    """State of one connection, between and during commands.
+
+    Args:
+        limits: bounds on what the server may send.
+        metadata: makes the object that describes a result set from its column definitions, and so chooses how
+            values are decoded.
+
+    Attributes:
+        state: one of `State`.
+        stream: the packets of this connection.
+        greeting: the server's greeting, None before the login.
+        capabilities: flags that both sides have.
+        status: status flags of the last OK or EOF packet.
+        warnings: warnings that the last statement left.
+        schema: current default database as the server tracks it, None if there is none or it is not known.
+        variables: system variables that the server reported by session tracking.
+        unknown_plugins: authentication plugins that the server asked for and this client lacks.
+        cause: the exception that broke the session, None while it is whole.
+    """
+
+    __slots__ = (
+        *("after", "capabilities", "cause", "greeting", "last_end", "last_end_ok", "limits", "metadata"),
+        *("row_metadata", "schema", "shape", "shapes", "state", "status", "stream", "unknown_plugins"),
+        *("variables", "warnings"),
+    )
+
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        metadata: Callable[[tuple[ColumnDefinition, ...], Limits], ResultMetadata] = ResultMetadata,
+    ) -> None:
+        self.limits = limits or Limits()
+        self.metadata = metadata
+        self.stream = PacketStream(self.limits.packet_size)
+        self.state = State.NEW
+        self.after = State.NEW
+        self.greeting: Greeting | None = None
+        self.capabilities = 0
+        self.status = 0
+        self.warnings = 0
+        self.schema: str | None = None
+        self.variables: dict[str, str] = {}
+        self.unknown_plugins: list[str] = []
+        self.cause: BaseException | None = None
+        # The result set whose rows come next, and the layouts seen so far, by the bytes that describe them.
+        self.row_metadata: ResultMetadata | None = None
+        # The payload that ended the last rows, and what it says.
+        self.last_end = b""
+        self.last_end_ok = OkPacket()
+        self.shape: Shape | None = None
+        self.shapes: dict[bytes, Shape] = {}
+
+    @property
+    def broken(self) -> bool:
+        """No further command is possible."""
+        return self.state in (State.BROKEN, State.CLOSED)
+
+    def negotiated(self, capability: int) -> bool:
+        """Both sides have this capability."""
+        return bool(self.capabilities & capability)
+
+    def note(self, ok: OkPacket) -> None:
+        """Take over what an OK or EOF packet says about the session."""
+        self.status = ok.status
+        self.warnings = ok.warnings
+        if ok.track:
+            self._note_track(ok.track)
+
+    def _note_track(self, block: bytes) -> None:
+        limit = self.limits.session_track_size
+        if len(block) > limit:
+            raise LimitExceeded("session_track_size", limit, len(block))
+        for kind, name, value in decode_track(block):
+            if kind == SessionTrack.SYSTEM_VARIABLES:
+                self.variables[name] = value
+            elif kind == SessionTrack.SCHEMA:
+                self.schema = value or None
+
+    def fail(self, error: BaseException) -> None:
+        """The exchange did not come to its end: nothing that may still arrive can be attributed."""
+        self.state = State.BROKEN
+        self.cause = error
+
+    def refusal(self, command: str) -> LocalProtocolError:
+        """The error for a command that the present state does not allow."""
+        reason = f": {self.cause}" if self.cause is not None else ""
+        return LocalProtocolError(f"{command} is not possible, the session is {self.state}{reason}")
+
+
+class Shape:
+    """Layout of a result set, remembered with the bytes that described it."""
+
+    __slots__ = ("block", "first_sequence", "last_sequence", "metadata")
+
+    def __init__(self, block: bytes, first_sequence: int, last_sequence: int, metadata: ResultMetadata) -> None:
+        self.block = block
+        self.first_sequence = first_sequence
+        self.last_sequence = last_sequence
+        self.metadata = metadata
+
+
+def command(
+    name: str,
+) -> Callable[
+    [Callable[Concatenate[Session, P], Command[T]]],
+    Callable[Concatenate[Session, P], Command[T]],
+]:
+    """Make a generator function a command: it begins and ends as `TRANSITIONS[name]` says, or breaks the session."""
+    allowed = TRANSITIONS[name][0]
+
+    def decorate(body: Callable[Concatenate[Session, P], Command[T]]) -> Callable[Concatenate[Session, P], Command[T]]:
+        @wraps(body)
+        def run(session: Session, *args: P.args, **keywords: P.kwargs) -> Command[T]:
+            if session.state not in allowed:
+                raise session.refusal(name)
+            session.state = State.BUSY
+            session.after = State.READY
+            try:
+                answer = yield from body(session, *args, **keywords)
+            except BaseException as error:
+                session.fail(error)
+                raise
+            session.state = State.CLOSED if session.stream.out_of_band else session.after
+            return answer
+
+        return run  # type: ignore[return-value]  # positional parameter names are not kept by wraps()
+
+    return decorate
+
+
+def after_result(session: Session) -> None:
+    """Decide the state behind a result that has been read: another result, or the next command."""
+    session.after = State.MORE_RESULTS if session.status & Status.MORE_RESULTS_EXISTS else State.READY

@@ -1,0 +1,557 @@
+"""Byte scripts: what a server sends and what it must hear, and the ways of replaying them against a command.
+
+The encoder and decoder below are code of their own, so that an error in `mariadb_protocol.wire` cannot hide behind the
+same error here. A script is played by a `Peer`, which cuts the server's bytes into chunks at given offsets.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from hashlib import sha1
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Callable, Union
+
+import mariadb_protocol as protocol
+from mariadb_protocol import (
+    ErrPacket,
+    Greeting,
+    LocalProtocolError,
+    OkPacket,
+    ProtocolError,
+    ResultSet,
+    Send,
+    Session,
+    State,
+)
+from mariadb_protocol.constants import Capability
+from mariadb_protocol.handshake import WANTED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from mariadb_protocol.constants import Limits
+    from mariadb_protocol.events import Command
+
+Expected = Union[bytes, Callable[[bytes], bool]]
+Step = tuple[str, Expected]
+
+TOP = 0xFFFFFF
+CHALLENGE = bytes(range(0x30, 0x44))
+OLD = WANTED & ~(Capability.DEPRECATE_EOF | Capability.SESSION_TRACK)  # as a server of the 5.x years has them
+
+
+# Encoder
+
+
+def uint(value: int, width: int) -> bytes:
+    """A fixed-width integer."""
+    return bytes(value >> 8 * index & 0xFF for index in range(width))
+
+
+def lenenc(value: int) -> bytes:
+    """A length-encoded integer."""
+    for lead, width, top in ((b"", 1, 0xFA), (b"\xfc", 2, 0xFFFF), (b"\xfd", 3, TOP)):
+        if value <= top:
+            return lead + uint(value, width)
+    return b"\xfe" + uint(value, 8)
+
+
+def text(value: bytes) -> bytes:
+    """A length-encoded string."""
+    return lenenc(len(value)) + value
+
+
+def packets(sequence: int, *payloads: bytes) -> bytes:
+    """Payloads as packets, numbered from `sequence`; long ones are continued."""
+    parts = []
+    for payload in payloads:
+        for start in range(0, len(payload) + 1, TOP):
+            part = payload[start : start + TOP]
+            parts += [uint(len(part), 3), uint(sequence & 0xFF, 1), part]
+            sequence += 1
+    return b"".join(parts)
+
+
+def ok(
+    affected: int = 0,
+    last_id: int = 0,
+    status: int = 2,
+    warnings: int = 0,
+    tail: bytes = b"",
+    header: int = 0,
+) -> bytes:
+    """An OK payload; `tail` is what follows the warnings."""
+    return bytes((header,)) + lenenc(affected) + lenenc(last_id) + uint(status, 2) + uint(warnings, 2) + tail
+
+
+def end(status: int = 2, warnings: int = 0, tail: bytes = b"") -> bytes:
+    """The OK payload that ends rows under DEPRECATE_EOF."""
+    return ok(status=status, warnings=warnings, tail=tail, header=0xFE)
+
+
+def eof(status: int = 2, warnings: int = 0) -> bytes:
+    """An EOF payload."""
+    return b"\xfe" + uint(warnings, 2) + uint(status, 2)
+
+
+def err(errno: int, message: bytes, sqlstate: bytes | None = b"42000") -> bytes:
+    """An ERR payload; without SQLSTATE as before the login."""
+    return b"\xff" + uint(errno, 2) + (b"" if sqlstate is None else b"#" + sqlstate) + message
+
+
+def tracked(*entries: tuple[int, bytes]) -> bytes:
+    """The end of an OK payload that has no info but a session-state block."""
+    return text(b"") + text(b"".join(bytes((kind,)) + text(data) for kind, data in entries))
+
+
+def column(
+    name: bytes = b"c",
+    kind: int = 253,
+    charset: int = 45,
+    flags: int = 0,
+    decimals: int = 0,
+    extended: bytes | None = b"",
+) -> bytes:
+    """A column-definition payload; `extended` None is for connections without extended metadata."""
+    names = b"".join(text(part) for part in (b"def", b"test", b"t", b"org_t", name, b"org_" + name))
+    block = b"" if extended is None else text(extended)
+    fixed = uint(charset, 2) + uint(1020, 4) + bytes((kind,)) + uint(flags, 2) + bytes((decimals,)) + bytes(2)
+    return names + block + text(fixed)
+
+
+def row(*values: bytes | None) -> bytes:
+    """A text row."""
+    return b"".join(b"\xfb" if value is None else text(value) for value in values)
+
+
+def result(
+    columns: Sequence[bytes],
+    rows: Iterable[bytes],
+    last: bytes | None = None,
+    *,
+    sequence: int = 1,
+    old: bool = False,
+    status: int = 2,
+) -> bytes:
+    """A result set from column count to end: `last`, or an OK, or for `old` servers EOF packets."""
+    border = [eof(status)] if old else []
+    last = last or (eof(status) if old else end(status))
+    return packets(sequence, lenenc(len(columns)), *columns, *border, *rows, last)
+
+
+def greeting(
+    version: bytes = b"5.5.5-10.11.6-MariaDB-0+deb12u1",
+    capabilities: int = WANTED | Capability.CONNECT_WITH_DB,
+    plugin: bytes | None = b"mysql_native_password",
+    *,
+    protocol_version: int = 10,
+    auth_length: int = 21,
+    challenge: bytes = CHALLENGE,
+) -> bytes:
+    """A greeting payload of handshake version 10."""
+    flags = capabilities & 0xFFFFFFFF
+    payload = bytes((protocol_version,)) + version + b"\0" + uint(4711, 4) + challenge[:8] + b"\0"
+    payload += uint(flags & 0xFFFF, 2) + b"\x2d" + uint(2, 2) + uint(flags >> 16, 2) + bytes((auth_length,))
+    payload += bytes(6) + uint(capabilities >> 32, 4) + challenge[8:] + b"\0"
+    return payload + (b"" if plugin is None else plugin + b"\0")
+
+
+def switch(plugin: bytes, data: bytes) -> bytes:
+    """An AuthSwitchRequest payload."""
+    return b"\xfe" + plugin + b"\0" + data
+
+
+# Decoder
+
+
+def payloads(data: bytes) -> list[tuple[int, bytes]]:
+    """What a client sent, as (first sequence id, payload); its packets must be complete and in order."""
+    found: list[tuple[int, bytes]] = []
+    parts: list[bytes] = []
+    while data:
+        length = data[0] | data[1] << 8 | data[2] << 16
+        if parts:
+            assert data[3] == (found[-1][0] + len(parts)) & 0xFF
+        else:
+            found.append((data[3], b""))
+        assert len(data) >= 4 + length
+        parts.append(data[4 : 4 + length])
+        data = data[4 + length :]
+        if length < TOP:
+            found[-1] = found[-1][0], b"".join(parts)
+            parts = []
+    assert not parts, "a long payload is not ended"
+    return found
+
+
+class Fields:
+    """Takes a payload of the client apart, from front to back."""
+
+    def __init__(self, payload: bytes) -> None:
+        self.left = payload
+
+    def take(self, count: int) -> bytes:
+        """The next `count` bytes."""
+        assert len(self.left) >= count
+        taken, self.left = self.left[:count], self.left[count:]
+        return taken
+
+    def number(self, width: int) -> int:
+        """A fixed-width integer."""
+        return sum(byte << 8 * index for index, byte in enumerate(self.take(width)))
+
+    def terminated(self) -> bytes:
+        """A string that ends with NUL."""
+        value, nul, self.left = self.left.partition(b"\0")
+        assert nul
+        return value
+
+    def prefixed(self) -> bytes:
+        """A length-encoded string."""
+        first = self.number(1)
+        return self.take(first if first < 0xFB else self.number({0xFC: 2, 0xFD: 3, 0xFE: 8}[first]))
+
+
+def handshake_fields(payload: bytes) -> dict[str, Any]:
+    """A handshake response as a server reads it."""
+    fields = Fields(payload)
+    flags = fields.number(4)
+    read: dict[str, Any] = {"max_packet": fields.number(4), "collation": fields.number(1)}
+    assert fields.take(19) == bytes(19)
+    flags |= fields.number(4) << 32
+    read["capabilities"] = flags
+    read["user"] = fields.terminated()
+    lenenc_data = flags & Capability.PLUGIN_AUTH_LENENC_DATA
+    read["answer"] = fields.prefixed() if lenenc_data else fields.take(fields.number(1))
+    if flags & Capability.CONNECT_WITH_DB:
+        read["database"] = fields.terminated()
+    return {**read, **_login_tail(fields, flags)}
+
+
+def change_user_fields(payload: bytes, capabilities: int) -> dict[str, Any]:
+    """A COM_CHANGE_USER payload as a server reads it."""
+    fields = Fields(payload)
+    assert fields.number(1) == 0x11
+    read: dict[str, Any] = {"user": fields.terminated(), "answer": fields.take(fields.number(1))}
+    read["database"] = fields.terminated()
+    read["collation"] = fields.number(2)
+    return {**read, **_login_tail(fields, capabilities)}
+
+
+def _login_tail(fields: Fields, flags: int) -> dict[str, Any]:
+    read: dict[str, Any] = {}
+    if flags & Capability.PLUGIN_AUTH:
+        read["plugin"] = fields.terminated()
+    if flags & Capability.CONNECT_ATTRS:
+        block = Fields(fields.prefixed())
+        read["attributes"] = {}
+        while block.left:
+            key = block.prefixed()
+            read["attributes"][key] = block.prefixed()
+    assert not fields.left
+    return read
+
+
+def proves(password: bytes, challenge: bytes, answer: bytes) -> bool:
+    """The server's side of mysql_native_password: it knows only SHA1(SHA1(password))."""
+    if not password or not answer:
+        return password == answer
+    stored = sha1(sha1(password).digest()).digest()
+    mask = sha1(challenge + stored).digest()
+    return len(answer) == 20 and sha1(bytes(a ^ b for a, b in zip(answer, mask))).digest() == stored
+
+
+# Sessions and commands
+
+
+def ready_session(capabilities: int = WANTED, limits: Limits | None = None) -> Session:
+    """A session as after a login."""
+    session = Session(limits)
+    session.greeting = Greeting("10.11.6-MariaDB", 4711, CHALLENGE, capabilities, "mysql_native_password")
+    session.capabilities = capabilities
+    session.state = State.READY
+    return session
+
+
+# command -> states in which scripts saw it leave a session; tests/mariadb_protocol/test_session.py compares with the table
+REACHED: dict[str, set[str]] = {}
+
+
+def _traced(name: str, function: Callable[..., Command[Any]]) -> Callable[..., Command[Any]]:
+    def run(session: Session, *args: Any, **keywords: Any) -> Command[Any]:
+        answer = yield from function(session, *args, **keywords)
+        REACHED.setdefault(name, set()).add(session.state)
+        return answer
+
+    return run
+
+
+_NAMES = {"quit": "quit_"}
+ARGUMENTS: dict[str, tuple[Any, ...]] = {
+    "login": (protocol.Credentials(),),
+    "query": (b"SELECT 1",),
+    "read_rows": (),
+    "next_result": (),
+    "ping": (),
+    "init_db": (b"test",),
+    "reset_connection": (),
+    "change_user": (protocol.Credentials(),),
+    "quit": (),
+}
+# Every command by its name in the state table.
+COMMANDS = SimpleNamespace(
+    **{name: _traced(name, getattr(protocol, _NAMES.get(name, name))) for name in ARGUMENTS}
+)
+
+
+def refuses_all(session: Session) -> None:
+    """No command may begin any more, and trying changes nothing."""
+    state = session.state
+    for name, arguments in ARGUMENTS.items():
+        try:
+            next(getattr(COMMANDS, name)(session, *arguments))
+        except LocalProtocolError as error:
+            assert re.match(f"{name} is not possible, the session is ", str(error))
+        else:
+            raise AssertionError(f"{name} was allowed in state {state}")
+        assert session.state == state
+
+
+def plain(answer: Any) -> Any:
+    """An answer as tuples and lists that can be compared."""
+    if isinstance(answer, OkPacket):
+        return "ok", answer.affected_rows, answer.last_insert_id, answer.status, answer.warnings, answer.info
+    if isinstance(answer, ErrPacket):
+        return "err", answer.errno, answer.sqlstate, answer.message
+    if isinstance(answer, ResultSet):
+        return "rows", [column.name for column in answer.metadata.columns], answer.rows, plain(answer.end)
+    if isinstance(answer, (list, tuple)):
+        return [plain(part) for part in answer]
+    return answer
+
+
+# Scripts
+
+
+class Script:
+    """One conversation.
+
+    Args:
+        name: what it shows.
+        command: makes the generator to drive from a session.
+        steps: ("client", bytes or predicate) and ("server", bytes), and ("eof", b"") where the server hangs up.
+        answer: what the generator returns, as `plain` writes it.
+        raises: what it raises instead; `match` is a pattern for its message.
+        state: state of the session afterwards.
+        start: makes the session.
+        session: further attributes of the session afterwards.
+        reads_all: a server that falls silent one byte earlier is noticed.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Callable[[Session], Command[Any]],
+        steps: Sequence[Step],
+        answer: Any = None,
+        *,
+        raises: type[ProtocolError] | None = None,
+        match: str = "",
+        state: str = State.READY,
+        start: Callable[[], Session] = ready_session,
+        session: dict[str, Any] | None = None,
+        reads_all: bool = True,
+    ) -> None:
+        self.name = name
+        self.command = command
+        self.steps = steps
+        self.answer = plain(answer)
+        self.raises = raises
+        self.match = match
+        self.state = state if raises is None else State.BROKEN
+        self.start = start
+        self.session = session or {}
+        self.reads_all = reads_all and raises is None
+        self.reply = b"".join(_server_bytes(steps))
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+def _server_bytes(steps: Sequence[Step]) -> Iterator[bytes]:
+    for who, data in steps:
+        if who == "server":
+            assert isinstance(data, bytes)
+            yield data
+
+
+class Peer:
+    """The server of a script.
+
+    Args:
+        steps: steps of the script.
+        cuts: offsets in the server's bytes at which a chunk ends; it also ends where the client has to speak.
+        limit: offset at which the stream ends.
+        strict: what the client sends must be what the script says, and waiting for nothing is an error; otherwise
+            anything will do, and the stream ends where the script ends.
+    """
+
+    def __init__(
+        self,
+        steps: Sequence[Step],
+        cuts: Iterable[int] = (),
+        limit: int | None = None,
+        strict: bool = True,
+    ) -> None:
+        self.left = list(steps)
+        self.cuts = list(cuts)
+        self.limit = limit
+        self.strict = strict
+        self.ended = False
+        self.heard = b""
+        self.reply = b""
+        self.at = 0
+        self._speak()
+
+    def _speak(self) -> None:
+        while self.left and self.left[0][0] != "client":
+            who, data = self.left.pop(0)
+            assert isinstance(data, bytes)
+            self.reply += data
+            self.ended = who == "eof"
+
+    def hear(self, data: bytes) -> None:
+        """The client sends."""
+        self.heard += data
+        if self.strict:
+            assert self.left, f"the client sends {data[:80]!r} behind the end of the script"
+            expected = self.left[0][1]
+            if callable(expected):
+                assert expected(self.heard), f"the client sends {self.heard[:80]!r}"
+            elif self.heard != expected:
+                assert expected.startswith(self.heard), f"the client sends {data[:80]!r}, not {expected[:80]!r}"
+                return
+        del self.left[:1]
+        self.heard = b""
+        self._speak()
+
+    def receive(self) -> bytes:
+        """The next chunk; b"" at the end of the stream."""
+        start = self.at
+        stop = len(self.reply) if self.limit is None else min(self.limit, len(self.reply))
+        index = bisect_right(self.cuts, start)
+        if index < len(self.cuts):
+            stop = min(stop, self.cuts[index])
+        if stop == start and self.strict and start != self.limit and not self.ended:
+            raise AssertionError(f"waits for ever behind {start} bytes, the script goes on with {self.left[:1]}")
+        self.at = stop
+        return self.reply[start:stop]
+
+
+def drive(operation: Command[Any], peer: Peer, most: int) -> Any:
+    """Run a generator to its end, resuming it at most `most` times."""
+    try:
+        event = next(operation)
+        for _ in range(most):
+            if isinstance(event, Send):
+                peer.hear(event.data)
+                event = operation.send(None)
+            else:
+                assert type(event) is bytes
+                if event:
+                    peer.hear(event)
+                event = operation.send(peer.receive())
+    except StopIteration as stop:
+        return stop.value
+    raise AssertionError(f"not at its end after {most} resumptions")
+
+
+def replay(script: Script, cuts: Iterable[int] = ()) -> None:
+    """Play a script with its server's bytes cut at `cuts`: the outcome must be the one of the script."""
+    session = script.start()
+    peer = Peer(script.steps, cuts)
+    most = len(script.reply) + len(script.steps) + 1
+    if script.raises is None:
+        assert plain(drive(script.command(session), peer, most)) == script.answer
+        assert not peer.left, f"the client did not send {peer.left[0]}"
+    else:
+        try:
+            answer = drive(script.command(session), peer, most)
+        except script.raises as error:
+            assert type(error) is script.raises
+            assert re.search(script.match, str(error)), f"{error} does not match {script.match}"
+            assert session.cause is error
+        else:
+            raise AssertionError(f"{script.raises.__name__} expected, the answer is {plain(answer)}")
+    assert session.state == script.state
+    for name, value in script.session.items():
+        assert getattr(session, name) == value, name
+    if session.broken:
+        refuses_all(session)
+
+
+def borders(reply: bytes) -> list[int]:
+    """Offsets of the packet borders, and of the ends of headers."""
+    found = []
+    position = 0
+    while position + 4 <= len(reply):
+        found += [position + 4, position + 4 + int.from_bytes(reply[position : position + 3], "little")]
+        position = found[-1]
+    return found
+
+
+def replay_all_ways(script: Script) -> None:
+    """Whole, byte at a time, at the packet borders, and at every two-way split."""
+    size = len(script.reply)
+    replay(script)
+    replay(script, range(1, size))
+    replay(script, borders(script.reply))
+    for offset in range(1, size):
+        replay(script, (offset,))
+
+
+# Faults
+
+
+def cut_everywhere(script: Script) -> int:
+    """End the stream after every byte: a ProtocolError, nothing returned, a broken session. Returns the number of cuts."""
+    for length in range(len(script.reply)):
+        session = script.start()
+        peer = Peer(script.steps, limit=length)
+        try:
+            answer = drive(script.command(session), peer, len(script.reply) + len(script.steps) + 1)
+        except ProtocolError as error:
+            assert not isinstance(error, LocalProtocolError)
+            assert session.state == State.BROKEN
+            assert session.cause is error
+        else:
+            raise AssertionError(f"cut after {length} bytes, the answer is {plain(answer)}")
+        refuses_all(session)
+    return len(script.reply)
+
+
+def flip_everywhere(script: Script) -> int:
+    """Flip each bit of the server's bytes: an answer or a ProtocolError. Returns the number of flips."""
+    for position in range(len(script.reply)):
+        for bit in range(8):
+            session = script.start()
+            peer = Peer(_flipped(script.steps, position, 1 << bit), strict=False)
+            try:
+                drive(script.command(session), peer, len(script.reply) + len(script.steps) + 16)
+            except ProtocolError:
+                assert session.broken
+    return len(script.reply) * 8
+
+
+def _flipped(steps: Sequence[Step], position: int, mask: int) -> list[Step]:
+    changed: list[Step] = []
+    for who, data in steps:
+        if who == "server":
+            assert isinstance(data, bytes)
+            if 0 <= position < len(data):
+                data = data[:position] + bytes((data[position] ^ mask,)) + data[position + 1 :]
+                position = -1
+            position -= len(data) if position >= 0 else 0
+        changed.append((who, data))
+    return changed
