@@ -129,7 +129,7 @@ class Connection:
         link.run(link.core.ping())
 
     def reset(self) -> None:
-        """Forget transaction, locks, temporary tables and variables, as after a new login; the default database stays."""
+        """Forget transaction, locks, temporary tables and variables, as a new login does; the database stays."""
         link = self._link_or_raise()
         link.run(link.core.reset())
 
@@ -339,7 +339,7 @@ class Connection:
 
 
 def connect(*, pool_name: str | None = None, **keywords: Any) -> Connection:
-    """Connect to a server, or with `pool_name` borrow from the pool of that name, which is made if there is none.
+    """Connect to a server; with `pool_name`, borrow from the pool of that name, which is made if there is none.
 
     Args:
         host: name or address; None or "localhost" without a port means the unix socket where one exists.
@@ -348,7 +348,7 @@ def connect(*, pool_name: str | None = None, **keywords: Any) -> Connection:
         password, passwd: password, str or bytes.
         database, db: default database.
         unix_socket: path of the server's socket.
-        connect_timeout: seconds within which name lookup, connection and login must be done; default 10, 0 for no bound.
+        connect_timeout: seconds in which name lookup, connection and login must be done; default 10, 0: no bound.
         read_timeout: longest silence of the server in seconds; default None, none.
         write_timeout: longest time in seconds that a write may be stuck; default None, none.
         autocommit: commit each statement by itself; default False.

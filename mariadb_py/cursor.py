@@ -24,8 +24,8 @@ class Cursor:
 
     Args:
         connection: the connection.
-        buffered: read each result whole when the statement is run (default). False: read rows as they are fetched; until
-            they are read to the end, or the cursor is closed, no other cursor can use the connection.
+        buffered: read each result whole when the statement is run (default). False: read rows as they are fetched;
+            until they are read to the end, or the cursor is closed, no other cursor can use the connection.
         dictionary: rows are dictionaries; of columns with the same name the last one wins.
         named_tuple: rows are tuples whose columns are attributes too; wins over `dictionary`.
 

@@ -94,7 +94,10 @@ class ConnectionCore:
             raise InterfaceError(f"a default database cannot be unset: {self.session.schema!r} stays selected")
 
     def reset(self) -> Command[None]:
-        """COM_RESET_CONNECTION, then character set, init_command and autocommit as after `open()`. The database stays."""
+        """COM_RESET_CONNECTION, then init_command, character set and autocommit as after `open()`.
+
+        The default database stays.
+        """
         yield from self.claim(None)
         self.session.variables.clear()
         _raise_error((yield from reset_connection(self.session)))

@@ -59,9 +59,9 @@ class CursorCore:
     """
 
     __slots__ = (
-        "__weakref__", "_ended", "_pending", "_position", "_rows", "_seen", "buffered", "columns", "connection", "lastrowid",
-        "row_factory", "rowcount", "statement", "streaming", "warnings",
-    )  # fmt: skip
+        *("__weakref__", "_ended", "_pending", "_position", "_rows", "_seen", "buffered", "columns"),
+        *("connection", "lastrowid", "row_factory", "rowcount", "statement", "streaming", "warnings"),
+    )
 
     def __init__(self, connection: ConnectionCore, buffered: bool, row_factory: RowFactory | None) -> None:
         self.connection = connection
@@ -227,7 +227,7 @@ class CursorCore:
         return None
 
     def _exhausted(self) -> None:
-        """The user has seen the end of the rows: others may use the connection, unless a further result is on the way."""
+        """The user has seen the end of the rows: others may use the connection, unless a result follows."""
         if self.connection.session.state != State.MORE_RESULTS:
             self.streaming = False
 

@@ -62,7 +62,7 @@ class Slot:
 class Action:
     """Base of what the shell has to do."""
 
-    __slots__ = ()
+    __slots__: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__slots__)
@@ -139,7 +139,8 @@ class PoolCore:
 
     Args:
         max_size: most connections at a time.
-        validation_interval: seconds of idleness after which a connection has to answer before it is given out; 0: always.
+        validation_interval: seconds of idleness after which a connection has to answer before it is given out;
+            0: always.
     """
 
     def __init__(self, max_size: int, validation_interval: float) -> None:

@@ -115,7 +115,10 @@ def _literal_family(host: str) -> int | None:
 
 
 def _within(host: str, port: int, deadline: float | None) -> Any:
-    """getaddrinfo's list, or the exception that it raised. It cannot be interrupted, so a thread is left behind at the deadline."""
+    """getaddrinfo's list, or the exception that it raised.
+
+    It cannot be interrupted, so it runs in a thread that is left behind at the deadline.
+    """
     outcome: list[Any] = []
 
     def resolve() -> None:

@@ -7,6 +7,7 @@ when an operation does not come to its end. Knows no message of the protocol.
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 
 from mariadb_protocol import ProtocolError
 
@@ -135,7 +136,8 @@ class Link:
             return (
                 "The connection is already in use by this thread: a statement is running (signal handler or callback?)"
             )
-        return f"The connection is in use by thread {self._holder}; this is thread {get_ident()}. Use one connection per thread"
+        holder = f"thread {self._holder}; this is thread {get_ident()}"
+        return f"The connection is in use by {holder}. Use one connection per thread"
 
     def _lost(self, error: OSError, deadline: float | None, bound: str) -> LostConnectionError:
         reason = str(error)
@@ -255,10 +257,8 @@ class Link:
         """Say goodbye if that is possible at once, and close the socket."""
         if self._sock is not None and not self.core.session.broken and self._lock.acquire(False):
             self._lock.release()
-            try:
+            with suppress(Error):  # the other side may have gone first
                 self.run(self.core.quit(), monotonic() + QUIT_TIMEOUT)
-            except Error:
-                pass  # the other side has gone first
         self.drop()
 
     def drop(self) -> None:

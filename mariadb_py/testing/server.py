@@ -45,7 +45,7 @@ LOG_LINES = 15
 # included. A child that dies may still finish a system call that makes a file, hence the second try.
 GUARD = """
 cat >/dev/null
-read -r pid <"$1/pid" && kill -9 -- "-$pid"
+read -r pid <"$1/pid" && kill -s KILL -- "-$pid"
 rm -rf -- "$1" || { sleep 1; rm -rf -- "$1"; }
 """
 # The pid is on disk before the program runs, so that no moment is left in which the guard could miss it.
@@ -315,9 +315,7 @@ def temp_server(
         import secrets
 
         password = secrets.token_urlsafe(16)
-    server = TempServer(
-        options=options, user=user, password=password, database=database, start_timeout=start_timeout
-    )
+    server = TempServer(options=options, user=user, password=password, database=database, start_timeout=start_timeout)
     try:
         server._install()
         server.start()

@@ -1,7 +1,8 @@
 """The MariaDB client/server protocol, sans-I/O: bytes in, bytes out.
 
-A command is a generator (see `mariadb_protocol.events` for what it may yield). A driver writes what it yields and sends
-back what arrives; the generator returns the server's answer. Nothing here opens a socket, reads a clock or takes a lock.
+A command is a generator (see `mariadb_protocol.events` for what it may yield). A driver writes what it yields and
+sends back what arrives; the generator returns the server's answer. Nothing here opens a socket, reads a clock or takes
+a lock.
 
     session = Session()
     answer = drive(login(session, credentials))     # drive: any loop around generator.send()

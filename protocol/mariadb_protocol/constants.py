@@ -1,4 +1,7 @@
-"""Numbers of the client/server protocol. Source: MariaDB documentation, pages "Connection", "Result Set Packets", "OK_Packet"."""
+"""Numbers of the client/server protocol.
+
+Source: MariaDB documentation, pages "Connection", "Result Set Packets", "OK_Packet".
+"""
 
 from __future__ import annotations
 
@@ -151,9 +154,14 @@ class Collation:
 class Limits:
     """Bounds on what a server can make the client hold; every name can be given to `Session(limits=...)`.
 
-    packet_size: bytes of one payload, over all its packets. greeting_size, auth_packet_size, session_track_size: bytes.
-    auth_rounds: authentication packets from the server. columns: columns of a result set. decimal_digits: characters of a
-    DECIMAL in text.
+    Args:
+        packet_size: bytes of one payload, over all its packets.
+        greeting_size: bytes of the greeting.
+        auth_packet_size: bytes of an authentication packet.
+        auth_rounds: authentication packets from the server in one login.
+        session_track_size: bytes of the session-state block of an OK packet.
+        columns: columns of a result set.
+        decimal_digits: characters of a DECIMAL in text.
     """
 
     __slots__ = (

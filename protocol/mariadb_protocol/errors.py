@@ -1,6 +1,6 @@
 """Errors of the protocol layer: each class says who is wrong.
 
-This module knows no socket, no DB-API and no connection. Floor 2 of mariadb_py turns these errors into the PEP 249 tree.
+Knows no socket, no DB-API and no connection; mariadb_py turns these errors into the PEP 249 tree.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ class PacketStream:
         data: bytes received, of which those from `pos` on are not consumed.
         pos: offset of the first byte not consumed.
         sequence: sequence id that the next packet must have.
-        out_of_band: the server sent an ERR packet with sequence id 0, which is how it announces that it ends the connection.
+        out_of_band: the server sent an ERR packet with sequence id 0: it announces that it ends the connection.
     """
 
     __slots__ = ("_limit", "_limit_name", "data", "out_of_band", "plain", "pos", "sequence")
@@ -52,7 +52,7 @@ class PacketStream:
             self._check_unasked(self.data[self.pos :])
         self.sequence = 0
         length = len(body) + 1
-        if length < MAX_PAYLOAD:
+        if length < self.plain:
             self.sequence = 1
             return b"".join((_HEADER(length), code, body))
         return self.packets(code + body)
@@ -78,6 +78,8 @@ class PacketStream:
         """Add what the driver received; `b""` is the end of the stream."""
         if not chunk:
             left = len(self.data) - self.pos
+            if left >= 4 and left >= 4 + self.next_length():
+                return  # the server's farewell came before the command; it is read first
             raise ConnectionClosed(
                 f"the server closed the connection ({left} bytes of an unfinished packet had arrived)"
             )
@@ -129,7 +131,7 @@ class PacketStream:
         payload = self.take()
         if payload is not None:
             return payload
-        parts = []
+        parts: list[bytes] = []
         total = 0
         while True:
             yield from self.fill(4)
@@ -137,9 +139,12 @@ class PacketStream:
             total += length
             if total > self._limit:
                 raise LimitExceeded(self._limit_name, self._limit, total)
+            if self.data[self.pos + 3] != self.sequence:
+                yield from self.fill(4 + min(length, 1))
+                self._check_farewell()
+                parts.clear()  # the payload that it interrupts will never be complete
             yield from self.fill(4 + length)
             start = self.pos + 4
-            self._check_sequence(self.data[start - 1], self.data[start : start + 1])
             parts.append(self.data[start : start + length])
             self.pos = start + length
             self.sequence = self.sequence + 1 & 0xFF
@@ -147,14 +152,13 @@ class PacketStream:
                 return b"".join(parts) if len(parts) > 1 else parts[0]
 
     def _check_unasked(self, left: bytes) -> None:
-        """Between commands only the server's farewell may arrive; the command that follows will read it as its answer."""
+        """Between commands only the server's farewell may arrive; the next command reads it as its answer."""
         if not (len(left) > 4 and left[3] == 0 and left[4] == Header.ERR):
             raise RemoteProtocolError(f"{len(left)} bytes arrived that no command asked for")
 
-    def _check_sequence(self, sequence: int, first: bytes) -> None:
-        if sequence == self.sequence:
-            return
-        if sequence == 0 and first == bytes((Header.ERR,)):
-            self.out_of_band = True
-            return
-        raise RemoteProtocolError(f"packet out of order: sequence id {sequence}, expected {self.sequence}")
+    def _check_farewell(self) -> None:
+        """A packet that is out of order is an ERR packet with sequence id 0, or breaks the protocol."""
+        sequence = self.data[self.pos + 3]
+        if sequence != 0 or self.next_length() == 0 or self.data[self.pos + 4] != Header.ERR:
+            raise RemoteProtocolError(f"packet out of order: sequence id {sequence}, expected {self.sequence}")
+        self.out_of_band = True

@@ -1,7 +1,7 @@
 """Rows: how the values of a result set become Python objects, many rows at a time.
 
-`decode_text_rows` is the bulk decoder; an accelerator may replace it by a function of the same signature. A decoder of a
-column is any callable from the bytes of a value (never NULL) to an object.
+`decode_text_rows` is the bulk decoder; an accelerator may replace it by a function of the same signature. A decoder of
+a column is any callable from the bytes of a value (never NULL) to an object.
 Source: MariaDB documentation, page "Result Set Packets".
 """
 
@@ -57,8 +57,8 @@ def decode_text_rows(
         rows: the decoded rows are appended here.
 
     Returns:
-        Offset and sequence id of the first packet that was not consumed: an incomplete one, one of an unexpected sequence
-        id, a long one, or one that is not a row.
+        Offset and sequence id of the first packet that was not consumed: an incomplete one, one of an unexpected
+        sequence id, a long one, or one that is not a row.
 
     Raises:
         RemoteProtocolError: a row does not follow the protocol, or a value is not of its column's type.

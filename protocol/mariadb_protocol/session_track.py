@@ -1,6 +1,6 @@
 """The session-state block of an OK packet: what changed on the server's side of the session.
 
-Decodes only; `session.Session` keeps the state. Source: MariaDB documentation, page "OK_Packet", section "Session state info".
+Decodes only; `session.Session` keeps the state. Source: MariaDB documentation, page "OK_Packet".
 """
 
 from __future__ import annotations

@@ -274,7 +274,7 @@ def ready_session(capabilities: int = WANTED, limits: Limits | None = None) -> S
     return session
 
 
-# command -> states in which scripts saw it leave a session; tests/mariadb_protocol/test_session.py compares with the table
+# command -> states in which scripts saw it leave a session; test_session.py compares with the table
 REACHED: dict[str, set[str]] = {}
 
 
@@ -300,9 +300,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "quit": (),
 }
 # Every command by its name in the state table.
-COMMANDS = SimpleNamespace(
-    **{name: _traced(name, getattr(protocol, _NAMES.get(name, name))) for name in ARGUMENTS}
-)
+COMMANDS = SimpleNamespace(**{name: _traced(name, getattr(protocol, _NAMES.get(name, name))) for name in ARGUMENTS})
 
 
 def refuses_all(session: Session) -> None:
@@ -509,49 +507,3 @@ def replay_all_ways(script: Script) -> None:
     replay(script, borders(script.reply))
     for offset in range(1, size):
         replay(script, (offset,))
-
-
-# Faults
-
-
-def cut_everywhere(script: Script) -> int:
-    """End the stream after every byte: a ProtocolError, nothing returned, a broken session. Returns the number of cuts."""
-    for length in range(len(script.reply)):
-        session = script.start()
-        peer = Peer(script.steps, limit=length)
-        try:
-            answer = drive(script.command(session), peer, len(script.reply) + len(script.steps) + 1)
-        except ProtocolError as error:
-            assert not isinstance(error, LocalProtocolError)
-            assert session.state == State.BROKEN
-            assert session.cause is error
-        else:
-            raise AssertionError(f"cut after {length} bytes, the answer is {plain(answer)}")
-        refuses_all(session)
-    return len(script.reply)
-
-
-def flip_everywhere(script: Script) -> int:
-    """Flip each bit of the server's bytes: an answer or a ProtocolError. Returns the number of flips."""
-    for position in range(len(script.reply)):
-        for bit in range(8):
-            session = script.start()
-            peer = Peer(_flipped(script.steps, position, 1 << bit), strict=False)
-            try:
-                drive(script.command(session), peer, len(script.reply) + len(script.steps) + 16)
-            except ProtocolError:
-                assert session.broken
-    return len(script.reply) * 8
-
-
-def _flipped(steps: Sequence[Step], position: int, mask: int) -> list[Step]:
-    changed: list[Step] = []
-    for who, data in steps:
-        if who == "server":
-            assert isinstance(data, bytes)
-            if 0 <= position < len(data):
-                data = data[:position] + bytes((data[position] ^ mask,)) + data[position + 1 :]
-                position = -1
-            position -= len(data) if position >= 0 else 0
-        changed.append((who, data))
-    return changed

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Connector:
     """Opens connections to a server and remembers them: `connect(autocommit=True)`.
 
-    Keywords are those of `mariadb_py.connect()`. They come on top of the server's TCP address and account; with
+    Keywords are those of `mariadb_py.connect()`, on top of the server's TCP address and account; with
     unix_socket, host and port are left out.
     """
 

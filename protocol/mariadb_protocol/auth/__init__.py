@@ -1,7 +1,7 @@
 """Authentication: the table of plugins, and the loop that a login and COM_CHANGE_USER share.
 
-A plugin is one file with one generator: it is started with the password and the server's challenge, yields what to send,
-and is resumed with what the server answers. Source: MariaDB documentation, page "Connection", section "Authentication".
+A plugin is one file with one generator: it is started with the password and the server's challenge, yields what to
+send, and is resumed with what the server answers. Source: MariaDB documentation, page "Connection".
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from .native_password import native_password
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
-    from typing import Optional, Union
 
     from ..events import Command
     from ..session import Session

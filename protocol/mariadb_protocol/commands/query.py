@@ -35,7 +35,7 @@ class ResultSet(Record):
     Attributes:
         metadata: what describes the columns.
         rows: the rows of this call, as tuples.
-        end: the packet that ended the rows (OkPacket or ErrPacket); None while rows are left on the server: call `read_rows`.
+        end: the packet that ended the rows (OkPacket or ErrPacket); None while rows are left: call `read_rows`.
     """
 
     __slots__ = ("end", "metadata", "rows")
@@ -57,11 +57,11 @@ def query(session: Session, statement: bytes, minimum: int = -1) -> Command[Answ
     Args:
         session: a session in state READY.
         statement: SQL in UTF-8.
-        minimum: rows to wait for before returning, with whatever else has arrived by then; negative: all of them.
+        minimum: rows to wait for before returning, with whatever else has arrived by then; negative: all.
 
     Returns:
-        OkPacket, ErrPacket, or a ResultSet; `session.state` is STREAMING while rows are left and MORE_RESULTS when another
-        result follows.
+        OkPacket, ErrPacket, or a ResultSet; `session.state` is STREAMING while rows are left, and MORE_RESULTS when
+        another result follows.
     """
     stream = session.stream
     stream.feed((yield stream.command(_QUERY, statement)))

@@ -118,22 +118,16 @@ class TestRunning:
         assert not (own.folder / "accounts.sql").exists()
 
     def test_all_privileges_and_no_other_account(self, own: TempServer) -> None:
-        assert query(
-            own, "SELECT User, Host FROM mysql.global_priv WHERE User <> 'mariadb.sys' ORDER BY Host"
-        ) == [
+        assert query(own, "SELECT User, Host FROM mysql.global_priv WHERE User <> 'mariadb.sys' ORDER BY Host") == [
             ("mariadb_py", "127.0.0.1"),
             ("mariadb_py", "::1"),
             ("mariadb_py", "localhost"),
         ]
         grant = query(own, "SHOW GRANTS")[0][0]
-        assert re.fullmatch(
-            r"GRANT ALL PRIVILEGES ON \*\.\* TO `mariadb_py`@`127.0.0.1` .* WITH GRANT OPTION", grant
-        )
+        assert re.fullmatch(r"GRANT ALL PRIVILEGES ON \*\.\* TO `mariadb_py`@`127.0.0.1` .* WITH GRANT OPTION", grant)
 
     def test_options_and_character_set(self, own: TempServer) -> None:
-        assert query(own, "SELECT @@max_connections, @@character_set_database, DATABASE()") == [
-            (50, "utf8mb4", "test")
-        ]
+        assert query(own, "SELECT @@max_connections, @@character_set_database, DATABASE()") == [(50, "utf8mb4", "test")]
 
     def test_nobody_else_gets_in(self, own: TempServer) -> None:
         for user, password in (("root", ""), ("", ""), ("mariadb_py", "")):
@@ -206,7 +200,7 @@ class TestOwnerEnds:
     """Whatever ends the process that called temp_server(): neither processes nor files stay."""
 
     def end(self, owner: subprocess.Popen[str], number: signal.Signals, folder: Path) -> None:
-        (pid_file,) = folder.glob("mariadb_py-*/pid")
+        (pid_file,) = folder.glob("*/pid")
         group = int(pid_file.read_text())
         assert running_in_group(group)
         os.killpg(owner.pid, number)
@@ -233,7 +227,7 @@ class TestOwnerEnds:
         script = "from mariadb_py.testing import temp_server\nwith temp_server(): pass\n"
         search = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
         with python(script, TMPDIR=str(empty), PATH=search) as owner:
-            wait_until(lambda: any(path.read_text() for path in empty.glob("mariadb_py-*/pid")))
+            wait_until(lambda: owner.poll() or any(path.read_text() for path in empty.glob("*/pid")))
             self.end(owner, number, empty)
 
 

@@ -1,0 +1,292 @@
+"""The SQL scanner: finds the placeholders of a statement as the server's lexer would, and puts literals there.
+
+No other code looks into SQL text. Knows quotes, comments and placeholders; knows no grammar and no session.
+Source: MariaDB documentation, pages "Comment Syntax", "String Literals", "Identifier Names", "PREPARE Statement".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from .errors import ParameterError
+from .params import literal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_STOPS = rb"[?%'\"`#\-/*\\]"  # where something other than plain text may begin
+_WORD = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_$") | frozenset(range(0x80, 0x100))
+_DIGITS = frozenset(b"0123456789")
+# A literal may touch these without becoming one word or one string with them.
+_SEPARATORS = frozenset(b" \t\r\n,;()=<>+*")
+
+# MariaDB does not run what MySQL 5.7 and later reserve for themselves by /*!50700 ... */.
+_MYSQL_ONLY = range(50700, 100000)
+
+
+class Style:
+    """Placeholder styles of PEP 249."""
+
+    QMARK = "qmark"
+    FORMAT = "format"
+    PYFORMAT = "pyformat"
+
+
+class Statement:
+    """A statement taken apart.
+
+    Attributes:
+        parts: the text around the placeholders, one part more than there are of these.
+        style: one of `Style`; None without a placeholder.
+        names: names of the placeholders, for style pyformat.
+    """
+
+    __slots__ = ("_glue", "names", "parts", "style")
+
+    def __init__(self, parts: tuple[bytes, ...], style: str | None, names: tuple[str, ...]) -> None:
+        self.parts = parts
+        self.style = style
+        self.names = names
+        last = len(parts) - 1
+        self._glue = [_apart(part, index > 0, index < last) for index, part in enumerate(parts)]
+
+    def interpolate(self, parameters: Any, no_backslash_escapes: bool) -> bytes:
+        """The statement with literals in the place of its placeholders.
+
+        Args:
+            parameters: a sequence, or for style pyformat a mapping. Ignored if there are no placeholders.
+            no_backslash_escapes: the session's sql_mode has NO_BACKSLASH_ESCAPES.
+
+        Raises:
+            ParameterError: not of the kind that the style wants, too few or too many, or one that has no literal.
+        """
+        glue = self._glue
+        if self.style is None:
+            return glue[0]
+        values = self._values(parameters)
+        pieces = [b""] * (2 * len(glue) - 1)
+        pieces[::2] = glue
+        at = 1
+        try:
+            for value in values:
+                pieces[at] = literal(value, no_backslash_escapes)
+                at += 2
+        except ParameterError as error:
+            which = repr(self.names[at // 2]) if self.names else at // 2 + 1
+            raise type(error)(f"parameter {which}: {error}") from None
+        return b"".join(pieces)
+
+    def _values(self, parameters: Any) -> Sequence[Any]:
+        if self.style == Style.PYFORMAT:
+            if not isinstance(parameters, Mapping):
+                raise ParameterError(f"placeholders %(name)s want a mapping, not {type(parameters).__name__}")
+            missing = [name for name in self.names if name not in parameters]
+            if missing:
+                raise ParameterError(f"the parameters have no {missing[0]!r}, which the statement asks for")
+            return [parameters[name] for name in self.names]
+        if not isinstance(parameters, Sequence) or isinstance(parameters, (str, bytes, bytearray, memoryview)):
+            raise ParameterError(f"placeholders ? and %s want a list or tuple, not {type(parameters).__name__}")
+        if len(parameters) != len(self.parts) - 1:
+            raise ParameterError(f"the statement has {len(self.parts) - 1} placeholders, not {len(parameters)}")
+        return parameters
+
+
+def _apart(part: bytes, behind: bool, before: bool) -> bytes:
+    """`part` with a space where it would grow together with the literal that it stands behind or before."""
+    if behind and part and part[0] not in _SEPARATORS:
+        part = b" " + part
+    if before and part and part[-1] not in _SEPARATORS:
+        part += b" "
+    return part if part or not (behind and before) else b" "
+
+
+def parse(
+    statement: bytes,
+    *,
+    no_backslash_escapes: bool = False,
+    ansi_quotes: bool = False,
+    version: int = 0,
+    mariadb: bool = True,
+) -> Statement:
+    """Find the placeholders of a statement: `?`, `%s` and `%d`, or `%(name)s`.
+
+    Those in strings, quoted identifiers and comments are none; those in comments that the server executes are.
+
+    Args:
+        statement: SQL in UTF-8.
+        no_backslash_escapes, ansi_quotes: the session's sql_mode has these.
+        version: server version as major * 10000 + minor * 100 + patch; 0 if it is not known.
+        mariadb: the server is a MariaDB.
+
+    Raises:
+        ParameterError: several placeholder styles, or a comment for certain versions and the version is not known.
+    """
+    return _Scanner(statement, no_backslash_escapes, ansi_quotes, version, mariadb).scan()
+
+
+class _Scanner:
+    """One pass over a statement. Methods that are named after a character return where to go on behind it."""
+
+    __slots__ = (
+        *("_ansi_quotes", "_backslash", "_executed", "_from", "_mariadb", "_version", "names", "parts", "styles"),
+        "text",
+    )
+
+    def __init__(self, text: bytes, no_backslash_escapes: bool, ansi_quotes: bool, version: int, mariadb: bool) -> None:
+        self.text = text
+        self._backslash = not no_backslash_escapes
+        self._ansi_quotes = ansi_quotes
+        self._version = version
+        self._mariadb = mariadb
+        self._executed = False  # inside of a comment that the server executes
+        self._from = 0  # where the present part begins
+        self.parts: list[bytes] = []
+        self.names: list[str] = []
+        self.styles: list[str] = []
+
+    def scan(self) -> Statement:
+        import re  # here: a program without parameters does without it
+
+        search = re.compile(_STOPS).search
+        text = self.text
+        found = search(text)
+        while found is not None:
+            position = found.start()
+            found = search(text, _AT[text[position]](self, position))
+        self.parts.append(text[self._from :])
+        return Statement(tuple(self.parts), self.styles[0] if self.styles else None, tuple(self.names))
+
+    def _placeholder(self, start: int, stop: int, style: str) -> int:
+        if self.styles and self.styles[0] != style:
+            raise ParameterError(f"Mixing different parameter styles is not supported: {self.styles[0]} and {style}")
+        self.styles = [style]
+        self.parts.append(self.text[self._from : start])
+        self._from = stop
+        return stop
+
+    def _word_at(self, position: int) -> bool:
+        """A letter, digit or the like follows: as for the server, no placeholder stands directly before one."""
+        return position < len(self.text) and self.text[position] in _WORD
+
+    def question_mark(self, at: int) -> int:
+        return at + 1 if self._word_at(at + 1) else self._placeholder(at, at + 1, Style.QMARK)
+
+    def percent(self, at: int) -> int:
+        text = self.text
+        following = text[at + 1 : at + 2]
+        if following == b"%":
+            return at + 2
+        if following in (b"s", b"d"):
+            return at + 2 if self._word_at(at + 2) else self._placeholder(at, at + 2, Style.FORMAT)
+        if following == b"(":
+            end = text.find(b")", at + 2)
+            if end >= 0 and text[end + 1 : end + 2] == b"s" and not self._word_at(end + 2):
+                self._placeholder(at, end + 2, Style.PYFORMAT)
+                self.names.append(text[at + 2 : end].decode("utf-8", "surrogateescape"))
+                return end + 2
+        return at + 1
+
+    def quote(self, at: int) -> int:
+        return self._quoted(at, self._backslash)
+
+    def double_quote(self, at: int) -> int:
+        return self._quoted(at, self._backslash and not self._ansi_quotes)
+
+    def backtick(self, at: int) -> int:
+        return self._quoted(at, False)
+
+    def _quoted(self, at: int, backslash: bool) -> int:
+        """Behind the closing quote. A doubled one needs no care: it closes one string and opens the next."""
+        text = self.text
+        mark = text[at : at + 1]
+        position = at + 1
+        end = text.find(mark, position)
+        while backslash and end >= 0:
+            escape = text.find(b"\\", position, end)
+            if escape < 0:
+                break
+            position = escape + 2
+            if position > end:
+                end = text.find(mark, position)
+        return end + 1 if end >= 0 else len(text)
+
+    def backslash(self, at: int) -> int:
+        return at + 2
+
+    def hash_sign(self, at: int) -> int:
+        return self._end_of_line(at)
+
+    def minus(self, at: int) -> int:
+        text = self.text
+        if text[at + 1 : at + 2] != b"-":
+            return at + 1
+        # Only white space, a control character or the end makes two of them a comment: 5--1 is 6.
+        following = text[at + 2 : at + 3]
+        return self._end_of_line(at) if following <= b" " or following == b"\x7f" else at + 1
+
+    def _end_of_line(self, at: int) -> int:
+        text = self.text
+        end = text.find(b"\n", at)
+        nul = text.find(b"\0", at, end if end >= 0 else len(text))
+        found = nul if nul >= 0 else end
+        return found if found >= 0 else len(text)
+
+    def star(self, at: int) -> int:
+        if self._executed and self.text[at + 1 : at + 2] == b"/":
+            self._executed = False
+            return at + 2
+        return at + 1
+
+    def slash(self, at: int) -> int:
+        text = self.text
+        if text[at + 1 : at + 2] != b"*":
+            return at + 1
+        for_mariadb = self._mariadb and text.startswith(b"M!", at + 2)
+        if not for_mariadb and not text.startswith(b"!", at + 2):
+            return self._end_of_comment(at + 2, 0)
+        start = at + (4 if for_mariadb else 3)
+        stop = start
+        while stop < min(start + 6, len(text)) and text[stop] in _DIGITS:
+            stop += 1
+        if stop - start < 5:
+            self._executed = True
+            return start
+        if self._runs(int(text[start:stop]), for_mariadb):
+            self._executed = True
+            return stop
+        return self._end_of_comment(stop, 1)
+
+    def _runs(self, wanted: int, for_mariadb: bool) -> bool:
+        """The server executes a comment for this version."""
+        if not self._version:
+            raise ParameterError(f"a comment for version {wanted}, and the server's version is not known")
+        if self._mariadb and not for_mariadb and wanted in _MYSQL_ONLY:
+            return False
+        return wanted <= self._version
+
+    def _end_of_comment(self, position: int, nested: int) -> int:
+        """Behind the end of a comment in which comments may be nested so deep."""
+        text = self.text
+        end = text.find(b"*/", position)
+        while nested and end >= 0:
+            inner = text.find(b"/*", position, end)
+            if inner < 0:
+                break
+            position = self._end_of_comment(inner + 2, nested - 1)
+            end = text.find(b"*/", position)
+        return end + 2 if end >= 0 else len(text)
+
+
+_AT = {
+    ord("?"): _Scanner.question_mark,
+    ord("%"): _Scanner.percent,
+    ord("'"): _Scanner.quote,
+    ord('"'): _Scanner.double_quote,
+    ord("`"): _Scanner.backtick,
+    ord("\\"): _Scanner.backslash,
+    ord("#"): _Scanner.hash_sign,
+    ord("-"): _Scanner.minus,
+    ord("/"): _Scanner.slash,
+    ord("*"): _Scanner.star,
+}
