@@ -2,7 +2,7 @@
 # make test        all tests, against the same kind of server
 # make lint        ruff check, ruff format --check, mypy --strict
 # make coverage    branch coverage of mariadb_protocol by its own unit tests, no server
-# make build       wheel and sdist in dist/
+# make build       wheel and sdist in dist/, checked and installed on trial
 # make bench-quick client CPU beside PyMySQL (.venv-bench)
 # make oracle-example  examples/pool.py with MariaDB Connector/Python 1.1.14 in our place (.venv-oracle)
 # make clean
@@ -55,7 +55,8 @@ coverage: $(VENV)/dev.stamp
 
 build: $(VENV)/dev.stamp
 	@rm -rf dist
-	@$(VENV)/bin/python -m build
+	@$(VENV)/bin/python -m build -q
+	@$(VENV)/bin/python .ci/check_dist.py dist
 
 bench-quick: .venv-bench/bench.stamp server
 	@PYTHONPATH=.:protocol .venv-bench/bin/python benchmarks/quick.py

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from .connection import Connection
 from .core.options import MAX_POOL_SIZE, ConnectOptions, PoolOptions
 from .core.pool import Check, Close, Fail, Give, Open, PoolCore, Reset
@@ -57,12 +59,12 @@ class ConnectionPool:
         if not own.name:
             raise ProgrammingError("No pool name specified")
         self._name = own.name
+        self._own = own
         self._core = PoolCore(own.size, own.validation_interval)
         self._lock = allocate_lock()
         self._lost: list[Slot] = []  # leases collected without close(); appended to by the collector, without the lock
         self._handles: dict[Slot, Connection] = {}  # what add_connection() returned, to be given out first
         self._options = ConnectOptions.from_keywords(connection_keywords) if connection_keywords else None
-        self.pool_reset_connection = own.reset
         with _registry_lock:
             if self._name in _CONNECTION_POOLS:
                 raise DuplicatePoolError(f"Pool {self._name!r} already exists")
@@ -137,20 +139,22 @@ class ConnectionPool:
         return handle
 
     def set_config(self, **keywords: Any) -> None:
-        """Set how connections are opened from now on, and the pool's own options; those that are open stay as they are.
+        """Set how connections are opened from now on, and options of the pool; what is open stays as it is.
+
+        The keywords of connections replace all earlier ones; options of the pool that are not given stay.
 
         Raises:
             TypeError: a keyword is unknown, or a value has the wrong type.
-            ProgrammingError: a value is out of range.
+            ProgrammingError: a value is out of range, or another `pool_name`.
         """
-        own, connection_keywords = PoolOptions.split(keywords)
-        if connection_keywords:
-            self._options = ConnectOptions.from_keywords(connection_keywords)
-        if len(keywords) > len(connection_keywords):
-            with self._lock:
-                self._core.max_size = own.size
-                self._core.validation_interval = own.validation_interval
-            self.pool_reset_connection = own.reset
+        own, connection_keywords = PoolOptions.split(keywords, self._own)
+        if own.name != self._name:
+            raise ProgrammingError(f"Pool {self._name!r} cannot be renamed to {own.name!r}")
+        options = ConnectOptions.from_keywords(connection_keywords) if connection_keywords else self._options
+        with self._lock:
+            self._own, self._options = own, options
+            self._core.max_size = own.size
+            self._core.validation_interval = own.validation_interval
 
     def close(self) -> None:
         """Close the idle connections and free the name; borrowed ones are closed when they are returned.
@@ -172,11 +176,26 @@ class ConnectionPool:
 
     def _carry_out(self, actions: list[Action]) -> None:
         """Carry out actions and what follows from them, outside of the lock."""
-        while actions:
-            following: list[Action] = []
-            for action in actions:
-                following += self._PERFORM[type(action)](self, action)
-            actions = following
+        todo = deque(actions)
+        try:
+            while todo:
+                action = todo[0]
+                todo.extend(self._PERFORM[type(action)](self, action))
+                todo.popleft()
+        finally:
+            for action in todo:
+                self._give_up(action)
+
+    def _give_up(self, action: Action) -> None:
+        """An exception came before this action was done: no place in the pool is lost by it, and no socket."""
+        link: Link | None = None
+        if isinstance(action, Close):
+            link = action.connection
+        elif isinstance(action, (Open, Check, Reset, Give)):
+            with self._lock:
+                link = self._core.failed(action.slot)
+        if link is not None:
+            link.drop()
 
     def _give(self, action: Give) -> list[Action]:
         slot = action.slot
@@ -193,16 +212,9 @@ class ConnectionPool:
         return []
 
     def _open(self, action: Open) -> list[Action]:
-        link = None
-        try:
-            if self._options is None:
-                raise PoolError(f"No connection available: couldn't get configuration for pool {self._name}")
-            link = Link.open(self._options)
-        finally:
-            if link is None:
-                with self._lock:
-                    self._core.failed(action.slot)
-        return self._opened(action.slot, link)
+        if self._options is None:
+            raise PoolError(f"No connection available: couldn't get configuration for pool {self._name}")
+        return self._opened(action.slot, Link.open(self._options))
 
     def _opened(self, slot: Slot, link: Link) -> list[Action]:
         with self._lock:
@@ -210,33 +222,27 @@ class ConnectionPool:
 
     def _check(self, action: Check) -> list[Action]:
         link: Link = action.slot.connection
-        alive = False
-        try:
-            alive = link.silent()
-            if alive and action.ping:
+        alive = link.silent()
+        if alive and action.ping:
+            try:
                 link.run(link.core.ping(), monotonic() + PING_TIMEOUT, "ping timeout")
-        except Error:
-            alive = False
-        finally:
-            with self._lock:
-                actions = self._core.checked(action.slot, alive, monotonic())
-        return actions
+            except Error:
+                alive = False
+        with self._lock:
+            return self._core.checked(action.slot, alive, monotonic())
 
     def _reset(self, action: Reset) -> list[Action]:
         link: Link = action.slot.connection
         core = link.core
         timeout = core.options.connect_timeout
-        ok = False
+        ok = True
         try:
-            operation = core.restore() if self.pool_reset_connection else core.end_transaction()
+            operation = core.restore() if self._own.reset else core.end_transaction()
             link.run(operation, None if timeout is None else monotonic() + timeout, "connect_timeout")
-            ok = True
         except Error:
-            pass  # the connection is closed, and opened anew for a later borrower
-        finally:
-            with self._lock:
-                actions = self._core.reset_done(action.slot, ok, monotonic())
-        return actions
+            ok = False  # the connection is closed, and opened anew for a later borrower
+        with self._lock:
+            return self._core.reset_done(action.slot, ok, monotonic())
 
     def _close(self, action: Close) -> list[Action]:
         link: Link = action.connection
@@ -263,6 +269,15 @@ class ConnectionPool:
     def pool_size(self) -> int:
         """Number of connections that the pool may have."""
         return self._core.max_size
+
+    @property
+    def pool_reset_connection(self) -> bool:
+        """The session is brought back when a connection is returned; can be set."""
+        return self._own.reset
+
+    @pool_reset_connection.setter
+    def pool_reset_connection(self, value: bool) -> None:
+        self.set_config(pool_reset_connection=value)
 
     @property
     def max_size(self) -> int:

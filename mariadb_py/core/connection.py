@@ -23,6 +23,7 @@ from mariadb_protocol import (
     reset_connection,
 )
 from mariadb_protocol.constants import Status
+from mariadb_protocol.params import encode_text
 from mariadb_protocol.sql import parse
 
 from ..exceptions import CR_COMMANDS_OUT_OF_SYNC, InterfaceError, ProgrammingError
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from mariadb_protocol.commands.query import Answer
     from mariadb_protocol.events import Command
     from mariadb_protocol.messages import Greeting, OkPacket
+    from mariadb_protocol.sql import Statement
 
     from .cursor import CursorCore
     from .options import ConnectOptions
@@ -45,6 +47,10 @@ CHARSET = "utf8mb4"
 # What text parameters rely on: a quote or backslash byte is never part of another character, and UTF-8 is understood.
 _SAFE_CHARSETS = ("utf8mb4", "utf8mb3", "utf8", "ascii")
 _CHARSET_VARIABLES = ("character_set_client", "character_set_connection", "character_set_results")
+
+# Statements taken apart that a connection remembers, and the longest one, in bytes.
+STATEMENTS_KEPT = 256
+STATEMENT_SIZE_KEPT = 16384
 
 
 class ConnectionCore:
@@ -60,7 +66,7 @@ class ConnectionCore:
         user_changed: change_user() was called, so that the session is not the one of `options` any more.
     """
 
-    __slots__ = ("_attributes", "_streaming", "options", "server_version_info", "session", "user_changed")
+    __slots__ = ("_attributes", "_parsed", "_streaming", "options", "server_version_info", "session", "user_changed")
 
     def __init__(self, options: ConnectOptions, attributes: Mapping[str, str]) -> None:
         self.options = options
@@ -68,6 +74,7 @@ class ConnectionCore:
         self.user_changed = False
         self.server_version_info = (0, 0, 0)
         self._attributes = attributes
+        self._parsed: dict[tuple[bytes, int], Statement] = {}
         # The cursor whose unbuffered result is not read to its end, by a weak reference.
         self._streaming: Callable[[], CursorCore | None] | None = None
 
@@ -126,6 +133,14 @@ class ConnectionCore:
         )
 
     def _set_up(self) -> Command[None]:
+        """Finish the session; one that is not as the user asked for, such as in autocommit mode, must not be used."""
+        try:
+            yield from self._configure()
+        except BaseException as error:
+            self.session.fail(error)
+            raise
+
+    def _configure(self) -> Command[None]:
         """init_command, then in one statement whatever is not as this client needs it or the user asked for."""
         if self.options.init_command:
             yield from self.command(self.options.init_command.encode())
@@ -180,9 +195,7 @@ class ConnectionCore:
         """
         if self.session.broken:
             raise gone(self.session)
-        if self._streaming is None:
-            return
-        holder = self._streaming()
+        holder = self._streaming() if self._streaming is not None else None
         if holder is not None and holder is not owner and holder.streaming:
             raise InterfaceError(
                 f"Commands out of sync: the unbuffered result of {holder.label()} is not read to its end; "
@@ -190,7 +203,8 @@ class ConnectionCore:
                 errno=CR_COMMANDS_OUT_OF_SYNC,
             )
         self._streaming = None
-        yield from self._discard(None)
+        if self.session.state != State.READY:
+            yield from self._discard(None)
 
     def stream_to(self, reference: Callable[[], CursorCore | None] | None) -> None:
         """The rows that follow belong to this cursor, or (None) there are none."""
@@ -247,21 +261,30 @@ class ConnectionCore:
         text = encode_statement(sql)
         if parameters is None or (isinstance(parameters, (tuple, list, dict)) and not parameters):
             return text
-        session = self.session
-        charset = session.variables.get("character_set_client", CHARSET)
+        charset = self.session.variables.get("character_set_client", CHARSET)
         if charset not in _SAFE_CHARSETS:
             raise ProgrammingError(f"text parameters are not safe while character_set_client is {charset}")
-        greeting = session.greeting
-        status = session.status
-        escapes = bool(status & Status.NO_BACKSLASH_ESCAPES)
+        # What the last OK or EOF packet said of sql_mode, read anew each time.
+        mode = self.session.status & (Status.NO_BACKSLASH_ESCAPES | Status.ANSI_QUOTES)
+        parsed = self._parsed.get((text, mode))
+        if parsed is None:
+            parsed = self._parse(text, mode)
+        return parsed.interpolate(parameters, bool(mode & Status.NO_BACKSLASH_ESCAPES))
+
+    def _parse(self, text: bytes, mode: int) -> Statement:
+        greeting = self.session.greeting
         parsed = parse(
             text,
-            no_backslash_escapes=escapes,
-            ansi_quotes=bool(status & Status.ANSI_QUOTES),
+            no_backslash_escapes=bool(mode & Status.NO_BACKSLASH_ESCAPES),
+            ansi_quotes=bool(mode & Status.ANSI_QUOTES),
             version=self.server_version,
             mariadb=greeting is None or greeting.mariadb,
         )
-        return parsed.interpolate(parameters, escapes)
+        if len(text) <= STATEMENT_SIZE_KEPT:
+            if len(self._parsed) >= STATEMENTS_KEPT:
+                del self._parsed[next(iter(self._parsed))]
+            self._parsed[text, mode] = parsed
+        return parsed
 
 
 def _version_numbers(greeting: Greeting | None) -> tuple[int, int, int]:
@@ -278,19 +301,13 @@ def encode_name(name: str | None, what: str) -> bytes:
         raise TypeError(f"{what} is a str, not {type(name).__name__}")
     if "\0" in name:
         raise ProgrammingError(f"{what} contains a NUL character at position {name.index(chr(0))}")
-    try:
-        return name.encode()
-    except UnicodeEncodeError as error:
-        raise ProgrammingError(f"{what} has a lone surrogate at position {error.start}") from None
+    return encode_text(name, what)
 
 
 def encode_statement(sql: str | bytes) -> bytes:
     """A statement in UTF-8."""
     if isinstance(sql, str):
-        try:
-            return str.encode(sql)
-        except UnicodeEncodeError as error:
-            raise ProgrammingError(f"the statement has a lone surrogate at position {error.start}") from None
+        return encode_text(sql, "the statement")
     if isinstance(sql, (bytes, bytearray)):
         return bytes(sql)
     raise TypeError(f"a statement is str or bytes, not {type(sql).__name__}")

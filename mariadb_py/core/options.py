@@ -126,14 +126,20 @@ def _by_name(options: tuple[Option, ...]) -> dict[str, Option]:
     return {name: option for option in options for name in (option.name, *option.aliases)}
 
 
+def _defaults(options: tuple[Option, ...]) -> dict[str, Any]:
+    return {option.name: option.default for option in options}
+
+
 _CONNECT_BY_NAME = _by_name(CONNECT_OPTIONS)
+_CONNECT_DEFAULTS = _defaults(CONNECT_OPTIONS)
 _POOL_BY_NAME = _by_name(POOL_OPTIONS)
+_POOL_DEFAULTS = _defaults(POOL_OPTIONS)
 
 
-def _read(options: tuple[Option, ...], by_name: dict[str, Option], keywords: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of all options, given or default."""
+def _read(by_name: dict[str, Option], keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of the options that are given, by the options' names."""
     given: dict[str, str] = {}
-    values = {option.name: option.default for option in options}
+    values: dict[str, Any] = {}
     for keyword, value in keywords.items():
         option = by_name[keyword]
         if option.name in given and keywords[given[option.name]] != value:
@@ -144,6 +150,8 @@ def _read(options: tuple[Option, ...], by_name: dict[str, Option], keywords: Map
 
 
 def _unknown(keyword: str) -> TypeError:
+    if keyword in _POOL_BY_NAME:
+        return TypeError(f"{keyword} is an option of a pool, and no pool_name is given")
     from difflib import get_close_matches
 
     near = get_close_matches(keyword, (*_CONNECT_BY_NAME, *_POOL_BY_NAME), 1)
@@ -214,7 +222,7 @@ class ConnectOptions:
             elif value is not None and value is not False:
                 raise NotSupportedError(f"{keyword}: TLS is not supported in this version; nothing was sent")
         options = cls()
-        for name, value in _read(CONNECT_OPTIONS, _CONNECT_BY_NAME, known).items():
+        for name, value in {**_CONNECT_DEFAULTS, **_read(_CONNECT_BY_NAME, known)}.items():
             setattr(options, name, value)
         # 0 means none in the keywords; None is what the rest of the driver understands.
         options.connect_timeout = options.connect_timeout or None
@@ -259,31 +267,31 @@ class PoolOptions:
             out; 0: always.
     """
 
-    __slots__ = ("name", "reset", "size", "validation_interval")
+    __slots__ = ("_values", "name", "reset", "size", "validation_interval")
 
-    def __init__(self, name: str | None, size: int, reset: bool, validation_interval: float) -> None:
-        self.name = name
-        self.size = size
-        self.reset = reset
-        self.validation_interval = validation_interval
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = values
+        self.name: str | None = values["pool_name"]
+        self.size: int = values["pool_size"]
+        self.reset: bool = values["pool_reset_session"]
+        self.validation_interval: float = values["pool_invalidation_interval"] / 1000
+        if not 1 <= self.size <= MAX_POOL_SIZE:
+            raise ProgrammingError(f"Pool size must be in range of 1 and {MAX_POOL_SIZE}, not {self.size}")
 
     @classmethod
-    def split(cls, keywords: Mapping[str, Any]) -> tuple[PoolOptions, dict[str, Any]]:
+    def split(
+        cls, keywords: Mapping[str, Any], present: PoolOptions | None = None
+    ) -> tuple[PoolOptions, dict[str, Any]]:
         """Take a pool's keywords out of those that are given together; the others are for its connections.
+
+        Args:
+            keywords: all keywords.
+            present: what holds where nothing is given; None: the defaults.
 
         Raises:
             TypeError: a value has the wrong type.
             ProgrammingError: a value is out of range.
         """
         own = {keyword: value for keyword, value in keywords.items() if keyword in _POOL_BY_NAME}
-        values = _read(POOL_OPTIONS, _POOL_BY_NAME, own)
-        size = values["pool_size"]
-        if not 1 <= size <= MAX_POOL_SIZE:
-            raise ProgrammingError(f"Pool size must be in range of 1 and {MAX_POOL_SIZE}, not {size}")
-        options = cls(
-            values["pool_name"],
-            size,
-            values["pool_reset_session"],
-            values["pool_invalidation_interval"] / 1000,
-        )
+        options = cls({**(present._values if present else _POOL_DEFAULTS), **_read(_POOL_BY_NAME, own)})
         return options, {keyword: value for keyword, value in keywords.items() if keyword not in own}

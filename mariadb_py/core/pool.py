@@ -5,17 +5,15 @@ actions that come back outside of the lock; what came of an action it reports by
 can block, and every decision can be tested without a server.
 
     acquire --Open--> OPENING --opened--> LEASED (or IDLE, when nobody asked)
-                         |failed
-                         v
-                        gone
     acquire --Check--> CHECKING --checked(alive)--> LEASED
-                         |checked(dead): Close, Open
+                         |checked(dead): Open, Close
                          v
                        OPENING
     LEASED --release--> RESETTING --reset_done(ok)--> IDLE
               | not usable        | not ok
               v                   v
-             gone: Close         gone: Close
+             GONE: Close         GONE: Close
+    an action that could not be carried out: failed --> GONE
 """
 
 from __future__ import annotations
@@ -191,7 +189,7 @@ class PoolCore:
         self._move(slot, SlotState.CHECKING, SlotState.OPENING)
         dead, slot.connection = slot.connection, None
         slot.used = 0
-        return [Close(dead, "dead"), Open(slot)]
+        return [Open(slot), Close(dead, "dead")]
 
     def opened(self, slot: Slot, connection: Any, now: float) -> list[Action]:
         """A connection is open."""
@@ -204,10 +202,14 @@ class PoolCore:
             return [self._give(slot, SlotState.OPENING)]
         return self._rest(slot, SlotState.OPENING, now)
 
-    def failed(self, slot: Slot) -> list[Action]:
-        """A connection could not be opened; the shell gives the driver's error to whoever asked for it."""
-        self._free(slot, SlotState.OPENING)
-        return []
+    def failed(self, slot: Slot) -> Any:
+        """An action on a slot raised an exception, or was not begun because another one did.
+
+        Returns:
+            The connection that the slot had, to be closed by the shell; None if there was none.
+        """
+        self._free(slot, slot.state)
+        return slot.connection
 
     # Returning
 

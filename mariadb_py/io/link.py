@@ -111,25 +111,17 @@ class Link:
             raise ProgrammingError(self._in_use())
         self._holder = get_ident()
         try:
-            return self._drive(operation, deadline)
+            return self._drive(operation, deadline, bound)
         except BaseException as error:
             # One that was interrupted between two steps is closed here, which breaks the session.
             operation.close()
             if self.core.session.broken:
                 self.drop()
-            translated = self._translate(error, deadline, bound)
-            if translated is error:
-                raise
-            raise translated from error
+            if isinstance(error, ProtocolError):
+                raise protocol_failure(error) from error
+            raise
         finally:
             self._lock.release()
-
-    def _translate(self, error: BaseException, deadline: float | None, bound: str) -> BaseException:
-        if isinstance(error, ProtocolError):
-            return protocol_failure(error)
-        if isinstance(error, OSError):
-            return self._lost(error, deadline, bound)
-        return error
 
     def _in_use(self) -> str:
         if self._holder == get_ident():
@@ -143,9 +135,11 @@ class Link:
         reason = str(error)
         if isinstance(error, (TimeoutError, socket.timeout)) and deadline is not None and monotonic() >= deadline:
             reason = f"{bound} passed"
-        return LostConnectionError(f"Lost connection to server on '{self.endpoint}' ({reason})", errno=CR_SERVER_LOST)
+        lost = LostConnectionError(f"Lost connection to server on '{self.endpoint}' ({reason})", errno=CR_SERVER_LOST)
+        lost.__cause__ = error
+        return lost
 
-    def _drive(self, operation: Command[T], deadline: float | None) -> T:
+    def _drive(self, operation: Command[T], deadline: float | None, bound: str) -> T:
         send = operation.send
         sock = self._sock
         untimed = sock is not None and deadline is None and self._read_timeout is None
@@ -161,7 +155,8 @@ class Link:
                         chunk = self._exchange(event, deadline)
                 except BaseException as error:
                     # The operation decides what an interrupted exchange means; floor 1 breaks the session.
-                    event = operation.throw(error)
+                    lost = self._lost(error, deadline, bound) if isinstance(error, OSError) else error
+                    event = operation.throw(lost)
                 else:
                     event = send(chunk)
         except StopIteration as stop:
@@ -254,9 +249,18 @@ class Link:
         return self._sock is not None and self.core.idle and not self.core.user_changed
 
     def close(self) -> None:
-        """Say goodbye if that is possible at once, and close the socket."""
-        if self._sock is not None and not self.core.session.broken and self._lock.acquire(False):
-            self._lock.release()
+        """Say goodbye if that is possible at once, and close the socket.
+
+        If another thread is using the connection, its operation fails, and it closes the socket: a descriptor that is
+        closed under a running system call may be somebody else's by then.
+        """
+        if not self._lock.acquire(False):
+            with suppress(OSError):
+                if self._sock is not None:
+                    self._sock.shutdown(socket.SHUT_RDWR)
+            return
+        self._lock.release()
+        if self._sock is not None and not self.core.session.broken:
             with suppress(Error):  # the other side may have gone first
                 self.run(self.core.quit(), monotonic() + QUIT_TIMEOUT)
         self.drop()

@@ -160,6 +160,7 @@ class Limits:
         auth_packet_size: bytes of an authentication packet.
         auth_rounds: authentication packets from the server in one login.
         session_track_size: bytes of the session-state block of an OK packet.
+        session_variables: system variables that are remembered from session-state blocks.
         columns: columns of a result set.
         decimal_digits: characters of a DECIMAL in text.
     """
@@ -172,6 +173,7 @@ class Limits:
         "greeting_size",
         "packet_size",
         "session_track_size",
+        "session_variables",
     )
 
     def __init__(
@@ -182,6 +184,7 @@ class Limits:
         auth_packet_size: int = 1 << 16,
         auth_rounds: int = 10,
         session_track_size: int = 1 << 16,
+        session_variables: int = 4096,
         columns: int = 65535,
         decimal_digits: int = 81,
     ) -> None:
@@ -190,5 +193,6 @@ class Limits:
         self.auth_packet_size = auth_packet_size
         self.auth_rounds = auth_rounds
         self.session_track_size = session_track_size
+        self.session_variables = session_variables
         self.columns = columns
         self.decimal_digits = decimal_digits

@@ -119,7 +119,7 @@ class Session:
         # The result set whose rows come next, and the layouts seen so far, by the bytes that describe them.
         self.row_metadata: ResultMetadata | None = None
         # The payload that ended the last rows, and what it says.
-        self.last_end = b""
+        self.last_end: bytes | None = None  # not b"": an empty packet is no end
         self.last_end_ok = OkPacket()
         self.shape: Shape | None = None
         self.shapes: dict[bytes, Shape] = {}
@@ -147,6 +147,8 @@ class Session:
         for kind, name, value in decode_track(block):
             if kind == SessionTrack.SYSTEM_VARIABLES:
                 self.variables[name] = value
+                if len(self.variables) > self.limits.session_variables:
+                    raise LimitExceeded("session_variables", self.limits.session_variables, len(self.variables))
             elif kind == SessionTrack.SCHEMA:
                 self.schema = value or None
 
