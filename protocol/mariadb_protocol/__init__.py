@@ -14,7 +14,8 @@ Source: MariaDB documentation, "Client/Server Protocol".
 from __future__ import annotations
 
 from .commands.change_user import change_user
-from .commands.query import ResultSet, next_result, query, read_rows
+from .commands.query import query
+from .commands.result import ResultSet, next_result, read_rows
 from .commands.utility import init_db, ping, quit_, reset_connection
 from .errors import (
     ConnectionClosed,

@@ -49,7 +49,14 @@ class Com:
     QUERY = 0x03
     PING = 0x0E
     CHANGE_USER = 0x11
+    STMT_PREPARE = 0x16
+    STMT_EXECUTE = 0x17
+    STMT_SEND_LONG_DATA = 0x18
+    STMT_CLOSE = 0x19
+    STMT_RESET = 0x1A
+    STMT_FETCH = 0x1C
     RESET_CONNECTION = 0x1F
+    STMT_BULK_EXECUTE = 0xFA
 
 
 class Header:
@@ -131,6 +138,16 @@ class FieldFlag:
     TIMESTAMP = 1024
     SET = 2048
     PART_KEY = 16384
+
+
+class Indicator:
+    """What stands in front of each value of a bulk execution."""
+
+    VALUE = 0
+    NULL = 1
+    DEFAULT = 2
+    IGNORE = 3
+    IGNORE_ROW = 4
 
 
 class SessionTrack:

@@ -28,13 +28,14 @@ class PacketStream:
         out_of_band: the server sent an ERR packet with sequence id 0: it announces that it ends the connection.
     """
 
-    __slots__ = ("_limit", "_limit_name", "data", "out_of_band", "plain", "pos", "sequence")
+    __slots__ = ("_deferred", "_limit", "_limit_name", "data", "out_of_band", "plain", "pos", "sequence")
 
     def __init__(self, limit: int) -> None:
         self.data = b""
         self.pos = 0
         self.sequence = 0
         self.out_of_band = False
+        self._deferred = b""
         self.set_limit("packet_size", limit)
 
     def set_limit(self, name: str, limit: int) -> None:
@@ -46,19 +47,33 @@ class PacketStream:
 
     # Outbound
 
+    def defer(self, code: bytes, body: bytes) -> None:
+        """Put a short command that is not answered in front of the next one."""
+        self._deferred += _HEADER(len(body) + 1) + code + body
+
     def command(self, code: bytes, body: bytes = b"") -> bytes:
         """The packets of a command; the answer starts with sequence id 1."""
         if self.pos != len(self.data):
             self._check_unasked(self.data[self.pos :])
         self.sequence = 0
+        if self._deferred:
+            deferred, self._deferred = self._deferred, b""
+            return deferred + PacketStream.command(self, code, body)
         length = len(body) + 1
         if length < self.plain:
             self.sequence = 1
             return b"".join((_HEADER(length), code, body))
-        return self.packets(code + body)
+        return self._packets(code + body)
 
     def packets(self, payload: bytes) -> bytes:
         """`payload` as packets that continue the current sequence."""
+        return self._packets(payload)
+
+    def next_answer(self) -> None:
+        """Several commands were sent at once: what comes next is the answer to another one of them."""
+        self.sequence = 1
+
+    def _packets(self, payload: bytes) -> bytes:
         if len(payload) > self._limit:
             raise LocalProtocolError(
                 f"{self._limit_name} is {self._limit}, the payload to send has {len(payload)} bytes"

@@ -10,6 +10,7 @@ Source: MariaDB documentation, page "Connection".
 from __future__ import annotations
 
 from .auth import authenticate, first_answer
+from .compression import CompressedStream
 from .constants import Capability as C
 from .constants import Collation
 from .errors import RemoteProtocolError
@@ -101,6 +102,8 @@ def login(session: Session, credentials: Credentials) -> Command[OkPacket | ErrP
     stream.set_limit("packet_size", limits.packet_size)
     if isinstance(outcome, OkPacket):
         session.after = State.READY
+        if session.negotiated(C.COMPRESS):
+            _compress(session)
         if session.schema is None and credentials.database:
             session.schema = credentials.database.decode("utf-8", "backslashreplace")
     return outcome
@@ -113,6 +116,14 @@ def _check(session: Session, greeting: Greeting) -> None:
     missing = REQUIRED & ~greeting.capabilities
     if missing:
         raise RemoteProtocolError(f"the server lacks capabilities that this client needs: 0x{missing:x}")
+
+
+def _compress(session: Session) -> None:
+    """From here on everything travels in frames."""
+    left = len(session.stream.data) - session.stream.pos
+    if left:
+        raise RemoteProtocolError(f"{left} bytes arrived behind the login")
+    session.stream = CompressedStream(session.limits.packet_size)
 
 
 def negotiate(greeting: Greeting, credentials: Credentials) -> int:

@@ -1,12 +1,16 @@
 """Rows: how the values of a result set become Python objects, many rows at a time.
 
-`decode_text_rows` is the bulk decoder; an accelerator may replace it by a function of the same signature. A decoder of
-a column is any callable from the bytes of a value (never NULL) to an object.
+`decode_text_rows` and `decode_binary_rows` are the bulk decoders; an accelerator may replace them by functions of the
+same signature. A decoder of a column is any callable from the bytes of a value (never NULL) to an object; in the binary
+protocol it comes with the number of bytes that each value has, 0 where a length stands before each.
 Source: MariaDB documentation, page "Result Set Packets".
 """
 
 from __future__ import annotations
 
+from struct import error as StructError
+
+from .binary import binary_decoder
 from .constants import Header
 from .errors import RemoteProtocolError
 from .values import text_decoder
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from .binary import BinaryDecoder
     from .constants import Limits
     from .messages import ColumnDefinition
 
@@ -34,13 +39,27 @@ class ResultMetadata:
     Attributes:
         columns: the column definitions, one per column.
         text_decoders: one callable per column for the text protocol.
+        binary_decoders: one (size, callable) per column for the binary protocol.
     """
 
-    __slots__ = ("columns", "text_decoders")
+    __slots__ = ("_binary_decoders", "_limits", "columns", "text_decoders")
 
     def __init__(self, columns: tuple[ColumnDefinition, ...], limits: Limits) -> None:
         self.columns = columns
         self.text_decoders: tuple[Decoder, ...] = tuple(text_decoder(column, limits) for column in columns)
+        self._limits = limits
+        self._binary_decoders: tuple[BinaryDecoder, ...] | None = None
+
+    @property
+    def binary_decoders(self) -> tuple[BinaryDecoder, ...]:
+        found = self._binary_decoders
+        if found is None:
+            found = self._binary_decoders = tuple(binary_decoder(column, self._limits) for column in self.columns)
+        return found
+
+
+# What decoders raise for bytes that are not a value of their type, and the loops below for ones that are not a row.
+_NOT_A_VALUE = (ValueError, ArithmeticError, IndexError, KeyError, StructError)
 
 
 def decode_text_rows(
@@ -97,9 +116,66 @@ def decode_text_rows(
             append_row(tuple(row))
             pos = end
             sequence = sequence + 1 & 0xFF
-    except (IndexError, KeyError, ValueError, ArithmeticError) as error:
-        raise _bad_row(len(rows), data, pos, decoders) from error
+    except _NOT_A_VALUE as error:
+        raise _bad_row(len(rows), data, pos, decoders, decode_text_row) from error
     return pos, sequence
+
+
+def decode_binary_rows(
+    data: bytes, pos: int, sequence: int, plain: int, decoders: tuple[BinaryDecoder, ...], rows: list[Row]
+) -> tuple[int, int]:
+    """As `decode_text_rows`, for rows of the binary protocol."""
+    size = len(data)
+    append_row = rows.append
+    nulls = (len(decoders) + 9) // 8
+    p = 0
+    try:
+        while True:
+            start = pos + 4
+            if start >= size:
+                break
+            length = data[pos] | data[pos + 1] << 8 | data[pos + 2] << 16
+            end = start + length
+            if end > size or length >= plain or data[pos + 3] != sequence or data[start]:
+                break
+            p = start + 1 + nulls
+            null = int.from_bytes(data[start + 1 : p], "little") >> 2
+            row: list[Any] = []
+            append = row.append
+            for width, decode in decoders:
+                if null & 1:
+                    append(None)
+                else:
+                    if not width:
+                        width = data[p]
+                        p += 1
+                        if width >= LENENC_NULL:
+                            stop = p + LENENC_WIDTHS[width]
+                            width = int.from_bytes(data[p:stop], "little")
+                            p = stop
+                    stop = p + width
+                    append(decode(data[p:stop]))
+                    p = stop
+                null >>= 1
+            if p != end:
+                raise _misfit(len(rows), p - end)
+            append_row(tuple(row))
+            pos = end
+            sequence = sequence + 1 & 0xFF
+    except _NOT_A_VALUE as error:
+        raise _bad_row(len(rows), data, pos, decoders, decode_binary_row) from error
+    return pos, sequence
+
+
+def decode_binary_row(payload: bytes, decoders: tuple[BinaryDecoder, ...], number: int) -> Row:
+    """As `decode_text_row`, for a row of the binary protocol."""
+    reader = Reader(payload, f"row {number + 1}", 1)
+    null = int.from_bytes(reader.raw((len(decoders) + 9) // 8), "little") >> 2
+    row: list[Any] = []
+    for index, (width, decode) in enumerate(decoders):
+        row.append(None if null >> index & 1 else _value(reader, width, decode, number, index))
+    reader.done()
+    return tuple(row)
 
 
 def decode_text_row(payload: bytes, decoders: tuple[Decoder, ...], number: int) -> Row:
@@ -111,18 +187,20 @@ def decode_text_row(payload: bytes, decoders: tuple[Decoder, ...], number: int) 
             reader.pos += 1
             row.append(None)
             continue
-        length = reader.lenenc()
-        if length > reader.left():
-            raise RemoteProtocolError(f"row {number + 1} column {index + 1} wants {length} bytes, {reader.left()} left")
-        value = reader.raw(length)
-        try:
-            row.append(decode(value))
-        except (ValueError, ArithmeticError, IndexError, KeyError) as error:
-            raise RemoteProtocolError(
-                f"row {number + 1} column {index + 1} is not a value of its type: {error}"
-            ) from error
+        row.append(_value(reader, 0, decode, number, index))
     reader.done()
     return tuple(row)
+
+
+def _value(reader: Reader, width: int, decode: Decoder, row: int, column: int) -> Any:
+    """One value that is not NULL: of `width` bytes, or 0: of those that its length says."""
+    length = width or reader.lenenc()
+    if length > reader.left():
+        raise RemoteProtocolError(f"row {row + 1} column {column + 1} wants {length} bytes, {reader.left()} left")
+    try:
+        return decode(reader.raw(length))
+    except _NOT_A_VALUE as error:
+        raise RemoteProtocolError(f"row {row + 1} column {column + 1} is not a value of its type: {error}") from error
 
 
 def _misfit(row: int, excess: int) -> RemoteProtocolError:
@@ -130,11 +208,13 @@ def _misfit(row: int, excess: int) -> RemoteProtocolError:
     return RemoteProtocolError(f"row {row + 1}: its values end {abs(excess)} bytes {direction} of its packet")
 
 
-def _bad_row(number: int, data: bytes, pos: int, decoders: tuple[Decoder, ...]) -> RemoteProtocolError:
+def _bad_row(
+    number: int, data: bytes, pos: int, decoders: tuple[Any, ...], decode_row: Callable[..., Row]
+) -> RemoteProtocolError:
     """Decode the row again, slowly, to find out which column is wrong."""
     length = int.from_bytes(data[pos : pos + 3], "little")
     try:
-        decode_text_row(data[pos + 4 : pos + 4 + length], decoders, number)
+        decode_row(data[pos + 4 : pos + 4 + length], decoders, number)
     except RemoteProtocolError as error:
         return error
     return RemoteProtocolError(f"row {number + 1} cannot be decoded")

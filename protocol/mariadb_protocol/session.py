@@ -5,6 +5,8 @@ The state table below is read by the code, by tests and by people:
     NEW --login--> READY --query--> READY | STREAMING | MORE_RESULTS
                      STREAMING --read_rows--> STREAMING | MORE_RESULTS | READY
                      MORE_RESULTS --next_result--> STREAMING | MORE_RESULTS | READY
+    execute, prepare_and_execute: as query; query --> LOCAL_DATA --send_local_data--> as query
+    READY --send_bulk--> BULK_SENT --read_bulk--> READY | MORE_RESULTS
     any command while it runs: BUSY; ended by anything but `return`: BROKEN, for good
     the server said or did something final: CLOSED
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Concatenate, ParamSpec
 
+    from .commands.statement import Prepared
     from .events import Command
     from .messages import ColumnDefinition
 
@@ -44,26 +47,36 @@ class State:
     BUSY = "busy"
     STREAMING = "streaming"
     MORE_RESULTS = "more results"
+    LOCAL_DATA = "waiting for a local file"
+    BULK_SENT = "waiting for the answer to a bulk execution"
     BROKEN = "broken"
     CLOSED = "closed"
 
 
+_AFTER_RESULT = frozenset({State.READY, State.STREAMING, State.MORE_RESULTS, State.CLOSED})
+_AFTER_STATEMENT = _AFTER_RESULT | {State.LOCAL_DATA}
+_READY = frozenset({State.READY})
+_AFTER_COMMAND = frozenset({State.READY, State.CLOSED})
+
 # command -> (states in which it may begin, states in which it may leave the session)
 TRANSITIONS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
-    "login": (frozenset({State.NEW}), frozenset({State.READY, State.CLOSED})),
-    "query": (frozenset({State.READY}), frozenset({State.READY, State.STREAMING, State.MORE_RESULTS, State.CLOSED})),
-    "read_rows": (
-        frozenset({State.STREAMING}),
-        frozenset({State.READY, State.STREAMING, State.MORE_RESULTS, State.CLOSED}),
-    ),
-    "next_result": (
-        frozenset({State.MORE_RESULTS}),
-        frozenset({State.READY, State.STREAMING, State.MORE_RESULTS, State.CLOSED}),
-    ),
-    "ping": (frozenset({State.READY}), frozenset({State.READY, State.CLOSED})),
-    "init_db": (frozenset({State.READY}), frozenset({State.READY, State.CLOSED})),
-    "reset_connection": (frozenset({State.READY}), frozenset({State.READY, State.CLOSED})),
-    "change_user": (frozenset({State.READY}), frozenset({State.READY, State.CLOSED})),
+    "login": (frozenset({State.NEW}), _AFTER_COMMAND),
+    "query": (_READY, _AFTER_STATEMENT),
+    "prepare": (_READY, _AFTER_COMMAND),
+    "execute": (_READY, _AFTER_RESULT),
+    "prepare_and_execute": (_READY, _AFTER_RESULT),
+    "fetch": (_READY, _AFTER_COMMAND),
+    "send_long_data": (_READY, _READY),
+    "reset_statement": (_READY, _AFTER_COMMAND),
+    "send_bulk": (_READY, frozenset({State.BULK_SENT})),
+    "read_bulk": (frozenset({State.BULK_SENT}), _AFTER_COMMAND),
+    "read_rows": (frozenset({State.STREAMING}), _AFTER_RESULT),
+    "next_result": (frozenset({State.MORE_RESULTS}), _AFTER_STATEMENT),
+    "send_local_data": (frozenset({State.LOCAL_DATA}), _AFTER_STATEMENT),
+    "ping": (_READY, _AFTER_COMMAND),
+    "init_db": (_READY, _AFTER_COMMAND),
+    "reset_connection": (_READY, _AFTER_COMMAND),
+    "change_user": (_READY, _AFTER_COMMAND),
     "quit": (frozenset({State.READY, State.STREAMING, State.MORE_RESULTS}), frozenset({State.CLOSED})),
 }
 
@@ -93,8 +106,8 @@ class Session:
     """
 
     __slots__ = (
-        *("after", "capabilities", "cause", "greeting", "last_end", "last_end_ok", "limits", "metadata"),
-        *("row_metadata", "schema", "shape", "shapes", "state", "status", "stream", "unknown_plugins"),
+        *("after", "binary", "capabilities", "cause", "executed", "greeting", "last_end", "last_end_ok", "limits"),
+        *("metadata", "row_metadata", "schema", "shape", "shapes", "state", "status", "stream", "unknown_plugins"),
         *("variables", "warnings"),
     )
 
@@ -116,6 +129,8 @@ class Session:
         self.variables: dict[str, str] = {}
         self.unknown_plugins: list[str] = []
         self.cause: BaseException | None = None
+        self.binary = False  # rows come in the binary protocol
+        self.executed: Prepared | None = None  # the statement whose first result comes next
         # The result set whose rows come next, and the layouts seen so far, by the bytes that describe them.
         self.row_metadata: ResultMetadata | None = None
         # The payload that ended the last rows, and what it says.
