@@ -98,7 +98,11 @@ def _int(value: int, _: bool) -> bytes:
 
 
 def _index(value: Any, _: bool) -> bytes:
-    return _int(index(value), False)
+    try:
+        number = index(value)
+    except TypeError as error:  # such as a numpy array of more than one number
+        raise ParameterError(f"a {type(value).__name__} cannot be a parameter: {error}") from error
+    return _int(number, False)
 
 
 def _float(value: float, _: bool) -> bytes:
@@ -136,7 +140,8 @@ def _str(value: str, no_backslash_escapes: bool) -> bytes:
 
 
 def _bytes(value: bytes | bytearray | memoryview, no_backslash_escapes: bool) -> bytes:
-    return b"_binary" + _quoted(bytes(value), no_backslash_escapes)
+    # Through memoryview: `bytes(value)` may give a subclass, whose own methods would do the escaping.
+    return b"_binary" + _quoted(bytes(memoryview(value)), no_backslash_escapes)
 
 
 def _date(value: date, _: bool) -> bytes:
@@ -172,6 +177,15 @@ def _refuse_zone(value: datetime | time) -> None:
         )
 
 
+def _refusing_formatter(kind: Any) -> Formatter:
+    """For an address with a network, which would be lost."""
+
+    def refuse(value: Any, no_backslash_escapes: bool) -> bytes:
+        raise ParameterError(f"an {kind.__name__} cannot be a parameter: its network would be lost; give its `ip`")
+
+    return refuse
+
+
 def _text_formatter(kind: Any) -> Formatter:
     """The formatter of a type whose text the server reads back: UUID, INET4, INET6."""
     to_text = kind.__str__
@@ -198,6 +212,8 @@ _LATE_FORMATTERS: dict[tuple[str, str], Callable[[Any], Formatter]] = {
     ("uuid", "UUID"): _text_formatter,
     ("ipaddress", "IPv4Address"): _text_formatter,
     ("ipaddress", "IPv6Address"): _text_formatter,
+    ("ipaddress", "IPv4Interface"): _refusing_formatter,
+    ("ipaddress", "IPv6Interface"): _refusing_formatter,
 }
 
 

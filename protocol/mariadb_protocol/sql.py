@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 _STOPS = rb"[?%'\"`#\-/*\\]"  # where something other than plain text may begin
+_NAME = rb"%\(([^()]*)\)s"
+_LINE_END = rb"[\n\0]"
 _WORD = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_$") | frozenset(range(0x80, 0x100))
 _DIGITS = frozenset(b"0123456789")
 # A literal may touch these without becoming one word or one string with them.
@@ -87,16 +89,18 @@ class Statement:
             return [parameters[name] for name in self.names]
         if not isinstance(parameters, Sequence) or isinstance(parameters, (str, bytes, bytearray, memoryview)):
             raise ParameterError(f"placeholders ? and %s want a list or tuple, not {type(parameters).__name__}")
-        if len(parameters) != len(self.parts) - 1:
-            raise ParameterError(f"the statement has {len(self.parts) - 1} placeholders, not {len(parameters)}")
-        return parameters
+        values = tuple(parameters)  # what is counted is what is sent, whatever a subclass says of its length
+        if len(values) != len(self.parts) - 1:
+            raise ParameterError(f"the statement has {len(self.parts) - 1} placeholders, not {len(values)}")
+        return values
 
 
 def _apart(part: bytes, behind: bool, before: bool) -> bytes:
     """`part` with a space where it would grow together with the literal that it stands behind or before."""
     if behind and part and part[0] not in _SEPARATORS:
         part = b" " + part
-    if before and part and part[-1] not in _SEPARATORS:
+    # No space behind `--`: it would make a comment of the literal.
+    if before and part and part[-1] not in _SEPARATORS and not part.endswith(b"--"):
         part += b" "
     return part if part or not (behind and before) else b" "
 
@@ -129,11 +133,16 @@ class _Scanner:
     """One pass over a statement. Methods that are named after a character return where to go on behind it."""
 
     __slots__ = (
-        *("_ansi_quotes", "_backslash", "_executed", "_from", "_mariadb", "_version", "names", "parts", "styles"),
-        "text",
+        *("_ansi_quotes", "_backslash", "_executed", "_from", "_line_end", "_mariadb", "_name", "_stop", "_version"),
+        *("names", "parts", "styles", "text"),
     )
 
     def __init__(self, text: bytes, no_backslash_escapes: bool, ansi_quotes: bool, version: int, mariadb: bool) -> None:
+        import re  # here: a program without parameters does without it
+
+        self._stop = re.compile(_STOPS).search
+        self._name = re.compile(_NAME).match
+        self._line_end = re.compile(_LINE_END).search
         self.text = text
         self._backslash = not no_backslash_escapes
         self._ansi_quotes = ansi_quotes
@@ -146,9 +155,7 @@ class _Scanner:
         self.styles: list[str] = []
 
     def scan(self) -> Statement:
-        import re  # here: a program without parameters does without it
-
-        search = re.compile(_STOPS).search
+        search = self._stop
         text = self.text
         found = search(text)
         while found is not None:
@@ -180,11 +187,10 @@ class _Scanner:
         if following in (b"s", b"d"):
             return at + 2 if self._word_at(at + 2) else self._placeholder(at, at + 2, Style.FORMAT)
         if following == b"(":
-            end = text.find(b")", at + 2)
-            if end >= 0 and text[end + 1 : end + 2] == b"s" and not self._word_at(end + 2):
-                self._placeholder(at, end + 2, Style.PYFORMAT)
-                self.names.append(text[at + 2 : end].decode("utf-8", "surrogateescape"))
-                return end + 2
+            name = self._name(text, at)
+            if name is not None and not self._word_at(name.end()):
+                self.names.append(name[1].decode("utf-8", "surrogateescape"))
+                return self._placeholder(at, name.end(), Style.PYFORMAT)
         return at + 1
 
     def quote(self, at: int) -> int:
@@ -226,11 +232,8 @@ class _Scanner:
         return self._end_of_line(at) if following <= b" " or following == b"\x7f" else at + 1
 
     def _end_of_line(self, at: int) -> int:
-        text = self.text
-        end = text.find(b"\n", at)
-        nul = text.find(b"\0", at, end if end >= 0 else len(text))
-        found = nul if nul >= 0 else end
-        return found if found >= 0 else len(text)
+        end = self._line_end(self.text, at)
+        return end.start() if end is not None else len(self.text)
 
     def star(self, at: int) -> int:
         if self._executed and self.text[at + 1 : at + 2] == b"/":
@@ -270,7 +273,7 @@ class _Scanner:
         text = self.text
         end = text.find(b"*/", position)
         while nested and end >= 0:
-            inner = text.find(b"/*", position, end)
+            inner = text.find(b"/*", position, end + 1)  # `/*/` opens one, and its `*/` is none
             if inner < 0:
                 break
             position = self._end_of_comment(inner + 2, nested - 1)
