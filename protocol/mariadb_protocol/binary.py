@@ -6,19 +6,18 @@ Source: MariaDB documentation, pages "Result Set Packets" and "COM_STMT_EXECUTE"
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from struct import Struct
 
 from .constants import FieldFlag
 from .constants import FieldType as F
-from .params import ValueTable, clock_fields, decimal_text, encode_text, finite, refuse_zone
+from .params import Kind, plain
 from .values import text_decoder
 from .wire import lenenc_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from decimal import Decimal
     from typing import Any
 
     from .constants import Limits
@@ -118,13 +117,14 @@ _double = Struct("<d").pack
 _day = Struct("<HBB").pack
 _clock = Struct("<BIBBB").pack
 
+# Type codes with flags, as they stand in front of all values.
 TINY = bytes((F.TINY, 0))
 LONGLONG = bytes((F.LONGLONG, 0))
 LONGLONG_UNSIGNED = bytes((F.LONGLONG, 0x80))
+DOUBLE = bytes((F.DOUBLE, 0))
 NEWDECIMAL = bytes((F.NEWDECIMAL, 0))
-_DOUBLE = bytes((F.DOUBLE, 0))
-_VAR_STRING = bytes((F.VAR_STRING, 0))
-_LONG_BLOB = bytes((F.LONG_BLOB, 0))
+VAR_STRING = bytes((F.VAR_STRING, 0))
+LONG_BLOB = bytes((F.LONG_BLOB, 0))
 _DATE = bytes((F.DATE, 0))
 _DATETIME = bytes((F.DATETIME, 0))
 _TIME = bytes((F.TIME, 0))
@@ -132,73 +132,44 @@ NULL = bytes((F.NULL, 0)), b""
 
 
 def encode(value: Any) -> Encoded:
-    """A parameter as type code with flags, and value. Types accepted and errors raised are those of `params.literal`."""
-    encoded: Encoded = ENCODERS.find(value)(value)
-    return encoded
+    """A parameter as type code with flags, and value; `params.plain` says the types and errors."""
+    kind, data = plain(value)
+    return _ENCODERS[kind](data)
 
 
-def _none(value: None) -> Encoded:
-    return NULL
-
-
-def _bool(value: bool) -> Encoded:
-    return TINY, b"\1" if value else b"\0"
-
-
-def _int(value: int) -> Encoded:
-    number = int.__index__(value)
+def encode_integer(number: int) -> Encoded:
+    """An integer as BIGINT, BIGINT UNSIGNED or DECIMAL, the first that has room for it."""
     if -1 << 63 <= number < 1 << 63:
         return LONGLONG, _int64(number)
     if 0 <= number < 1 << 64:
         return LONGLONG_UNSIGNED, _uint64(number)
-    return NEWDECIMAL, lenenc_bytes(decimal_text(number))
-
-
-def _float(value: float) -> Encoded:
-    return _DOUBLE, _double(finite(value))
-
-
-def _decimal(value: Decimal) -> Encoded:
-    return NEWDECIMAL, lenenc_bytes(decimal_text(value))
-
-
-def _str(value: str) -> Encoded:
-    return _VAR_STRING, lenenc_bytes(encode_text(value, "a parameter"))
-
-
-def _bytes(value: bytes | bytearray | memoryview) -> Encoded:
-    return _LONG_BLOB, lenenc_bytes(bytes(value))
-
-
-def _date(value: date) -> Encoded:
-    return _DATE, b"\4" + _day(value.year, value.month, value.day)
+    return NEWDECIMAL, lenenc_bytes(b"%d" % number)
 
 
 def _datetime(value: datetime) -> Encoded:
-    refuse_zone(value)
     moment = _day(value.year, value.month, value.day) + bytes((value.hour, value.minute, value.second))
     if value.microsecond:
         return _DATETIME, b"\x0b" + moment + value.microsecond.to_bytes(4, "little")
     return _DATETIME, b"\7" + moment
 
 
-def _time(value: time | timedelta) -> Encoded:
-    negative, hours, minutes, seconds, microseconds = clock_fields(value)
+def _time(fields: tuple[bool, int, int, int, int]) -> Encoded:
+    negative, hours, minutes, seconds, microseconds = fields
     clock = _clock(negative, *divmod(hours, 24), minutes, seconds)
     if microseconds:
         return _TIME, b"\x0c" + clock + microseconds.to_bytes(4, "little")
     return _TIME, b"\x08" + clock
 
 
-ENCODERS = ValueTable(
-    none=_none,
-    boolean=_bool,
-    integer=_int,
-    real=_float,
-    decimal=_decimal,
-    text=_str,
-    binary=_bytes,
-    date=_date,
-    datetime=_datetime,
-    time=_time,
-)
+_ENCODERS: dict[str, Callable[[Any], Encoded]] = {
+    Kind.NULL: lambda _: NULL,
+    Kind.BOOLEAN: lambda value: (TINY, b"\1" if value else b"\0"),
+    Kind.INTEGER: encode_integer,
+    Kind.REAL: lambda value: (DOUBLE, _double(value)),
+    Kind.DECIMAL: lambda text: (NEWDECIMAL, lenenc_bytes(text)),
+    Kind.TEXT: lambda text: (VAR_STRING, lenenc_bytes(text)),
+    Kind.BINARY: lambda data: (LONG_BLOB, lenenc_bytes(data)),
+    Kind.DATE: lambda value: (_DATE, b"\4" + _day(value.year, value.month, value.day)),
+    Kind.DATETIME: _datetime,
+    Kind.TIME: _time,
+}

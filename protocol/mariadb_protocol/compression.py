@@ -52,7 +52,7 @@ class CompressedStream(PacketStream):
     def _frame(self, packets: bytes) -> bytes:
         from zlib import compress
 
-        parts = []
+        parts: list[bytes] = []
         for start in range(0, len(packets), MAX_PAYLOAD):
             part = packets[start : start + MAX_PAYLOAD]
             packed, size = (compress(part), len(part)) if len(part) >= WORTHWHILE else (part, 0)

@@ -1,7 +1,8 @@
-"""Parameters: Python values as SQL literals.
+"""Parameters: Python values as values of MariaDB, and these as SQL literals.
 
-Only the types listed here, and their subclasses, have a literal; it is made by the listed type's own formatter, so
-that a subclass cannot put text of its own into a statement. Knows values; knows no statement and no session.
+Only the types listed here, and their subclasses, are parameters; each is read by the listed type's own methods, so that
+a subclass cannot put text of its own into a statement. Knows values; knows no statement and no session. The binary
+protocol's form of a value is in `binary`.
 Source: MariaDB documentation, pages "String Literals", "Date and Time Literals", "Numeric Literals".
 """
 
@@ -16,11 +17,11 @@ from .errors import ParameterError, UnsupportedValueError, ValueRangeError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from decimal import Decimal
     from typing import Any
 
-    # (value, no_backslash_escapes) -> literal
-    Formatter = Callable[[Any, bool], bytes]
+    # (one of `Kind`, the value in the form that `Kind` names)
+    Plain = tuple[str, Any]
+    Reader = Callable[[Any], Plain]
 
 INTEGER_DIGITS = 65  # of a DECIMAL; an integer with more would silently become a DOUBLE
 _INTEGER_END = 10**INTEGER_DIGITS
@@ -29,30 +30,58 @@ TIME_HOURS = 838
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def literal(value: Any, no_backslash_escapes: bool) -> bytes:
-    """`value` as an SQL literal in UTF-8.
+class Kind:
+    """What a value is to MariaDB, with the form in which `plain` gives it."""
+
+    NULL = "null"  # None
+    BOOLEAN = "boolean"  # bool
+    INTEGER = "integer"  # int of at most 65 digits
+    REAL = "real"  # float
+    DECIMAL = "decimal"  # bytes: digits with sign and point, without exponent
+    TEXT = "text"  # bytes in UTF-8
+    BINARY = "binary"  # bytes
+    DATE = "date"  # date
+    DATETIME = "datetime"  # datetime without a zone
+    TIME = "time"  # (negative, hours, minutes, seconds, microseconds)
+
+
+def plain(value: Any) -> Plain:
+    """What `value` is to MariaDB: one of `Kind`, and the value in its form.
 
     Args:
         value: None, bool, int or what has `__index__`, float, Decimal, str, bytes, bytearray, memoryview, date,
             datetime and time without a zone, timedelta, UUID, IPv4Address, IPv6Address, or a subclass of these.
-        no_backslash_escapes: the session's sql_mode has NO_BACKSLASH_ESCAPES.
 
     Raises:
-        ParameterError: a type that has no literal, a lone surrogate, or a time with a zone.
+        ParameterError: another type, a lone surrogate, or a time with a zone.
         UnsupportedValueError: nan or an infinity.
         ValueRangeError: a number of more than 65 digits, or a time beyond 838:59:59.999999.
     """
-    formatter = _FORMATTERS.get(type(value)) or _find_formatter(value)
-    return formatter(value, no_backslash_escapes)
+    return (_READERS.get(type(value)) or _find_reader(value))(value)
+
+
+def literal(value: Any, no_backslash_escapes: bool) -> bytes:
+    """`value` as an SQL literal in UTF-8.
+
+    Args:
+        value: as for `plain`, which also says the errors.
+        no_backslash_escapes: the session's sql_mode has NO_BACKSLASH_ESCAPES.
+    """
+    kind, data = plain(value)
+    if kind == Kind.TEXT:
+        return _quoted(data, no_backslash_escapes)
+    if kind == Kind.BINARY:
+        return b"_binary" + _quoted(data, no_backslash_escapes)
+    return _LITERALS[kind](data)
 
 
 def escape(text: bytes, no_backslash_escapes: bool) -> bytes:
     """`text` as it may stand between single quotes in a statement (with backslash escapes also between double ones)."""
     if no_backslash_escapes:
         return text.replace(b"'", b"''")
-    for plain, escaped in _ESCAPES:
-        if plain in text:
-            text = text.replace(plain, escaped)
+    for char, escaped in _ESCAPES:
+        if char in text:
+            text = text.replace(char, escaped)
     return text
 
 
@@ -74,6 +103,9 @@ def encode_text(text: str, what: str) -> bytes:
         raise ParameterError(f"{what} has a lone surrogate at position {error.start}") from None
 
 
+# Literals
+
+
 def _quoted(text: bytes, no_backslash_escapes: bool) -> bytes:
     if not no_backslash_escapes and b"\\" in text:
         text = text.replace(b"\\", b"\\\\")
@@ -82,41 +114,107 @@ def _quoted(text: bytes, no_backslash_escapes: bool) -> bytes:
     return b"'%s'" % text
 
 
-def _none(value: None, _: bool) -> bytes:
-    return b"NULL"
+def _time_literal(fields: tuple[bool, int, int, int, int]) -> bytes:
+    negative, hours, minutes, seconds, microseconds = fields
+    fraction = b".%06d" % microseconds if microseconds else b""
+    return b"TIME'%s%02d:%02d:%02d%s'" % (b"-" if negative else b"", hours, minutes, seconds, fraction)
 
 
-def _bool(value: bool, _: bool) -> bytes:
-    return b"1" if value else b"0"
+_LITERALS: dict[str, Callable[[Any], bytes]] = {
+    Kind.NULL: lambda _: b"NULL",
+    Kind.BOOLEAN: lambda value: b"1" if value else b"0",
+    Kind.INTEGER: lambda value: b"%d" % value,
+    Kind.REAL: lambda value: repr(value).encode(),
+    Kind.DECIMAL: bytes,
+    Kind.DATE: lambda value: b"DATE'%s'" % date.isoformat(value).encode(),
+    Kind.DATETIME: lambda value: b"TIMESTAMP'%s'" % datetime.isoformat(value, " ").encode(),
+    Kind.TIME: _time_literal,
+}
 
 
-def _int(value: int, _: bool) -> bytes:
+# Values
+
+
+def _none(value: None) -> Plain:
+    return _NULL
+
+
+_NULL = (Kind.NULL, None)
+
+
+def _bool(value: bool) -> Plain:
+    return Kind.BOOLEAN, value
+
+
+def _int(value: int) -> Plain:
     number = int.__index__(value)  # without what a subclass may do to it
     if not -_INTEGER_END < number < _INTEGER_END:
         raise ValueRangeError(f"an integer of {number.bit_length()} bits; {INTEGER_DIGITS} digits is the most")
-    return b"%d" % number
+    return Kind.INTEGER, number
 
 
-def _index(value: Any, _: bool) -> bytes:
+def _index(value: Any) -> Plain:
     try:
         number = index(value)
     except TypeError as error:  # such as a numpy array of more than one number
         raise ParameterError(f"a {type(value).__name__} cannot be a parameter: {error}") from error
-    return _int(number, False)
+    return _int(number)
 
 
-def _float(value: float, _: bool) -> bytes:
-    text = float.__repr__(value)
-    if text[-1] in "nf":
-        raise UnsupportedValueError(f"MariaDB has no value for float {text}")
-    return text.encode()
+def _float(value: float) -> Plain:
+    number = float.__pos__(value)
+    if number - number != 0:
+        raise UnsupportedValueError(f"MariaDB has no value for float {number!r}")
+    return Kind.REAL, number
 
 
-def _decimal_formatter(kind: Any) -> Formatter:
-    """The formatter of `decimal.Decimal`."""
+def _str(value: str) -> Plain:
+    return Kind.TEXT, encode_text(value, "a parameter")
+
+
+def _bytes(value: bytes | bytearray | memoryview) -> Plain:
+    # Through memoryview: `bytes(value)` may give a subclass, whose own methods would do the escaping.
+    return Kind.BINARY, bytes(memoryview(value))
+
+
+def _date(value: date) -> Plain:
+    return Kind.DATE, value
+
+
+def _datetime(value: datetime) -> Plain:
+    _refuse_zone(value)
+    return Kind.DATETIME, value
+
+
+def _time(value: time) -> Plain:
+    _refuse_zone(value)
+    return Kind.TIME, (False, value.hour, value.minute, value.second, value.microsecond)
+
+
+def _timedelta(value: timedelta) -> Plain:
+    microseconds = timedelta.__floordiv__(value, _MICROSECOND)
+    seconds, fraction = divmod(abs(microseconds), 1_000_000)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours > TIME_HOURS:
+        raise ValueRangeError(f"a timedelta of {hours} hours; {TIME_HOURS} is the most")
+    return Kind.TIME, (microseconds < 0, hours, minutes, seconds, fraction)
+
+
+def _refuse_zone(value: datetime | time) -> None:
+    if value.tzinfo is not None:
+        raise ParameterError(
+            f"a {type(value).__name__} with a time zone, which would be lost: convert it, and remove tzinfo"
+        )
+
+
+# Each takes one of the types that only some programs import, and makes its reader.
+
+
+def _decimal_reader(kind: Any) -> Reader:
     as_tuple, to_text = kind.as_tuple, kind.__format__
 
-    def _decimal(value: Decimal, _: bool) -> bytes:
+    def read(value: Any) -> Plain:
         _, digits, exponent = as_tuple(value)
         if not isinstance(exponent, int):
             raise UnsupportedValueError(f"MariaDB has no value for Decimal {kind.__str__(value)!r}")
@@ -130,69 +228,27 @@ def _decimal_formatter(kind: Any) -> Formatter:
             raise ValueRangeError(f"a Decimal of {-exponent} digits behind the point; {FRACTION_DIGITS} is the most")
         # Without an exponent: with one it would be a DOUBLE to the server.
         text: str = to_text(value, "f")
-        return text.encode()
+        return Kind.DECIMAL, text.encode()
 
-    return _decimal
-
-
-def _str(value: str, no_backslash_escapes: bool) -> bytes:
-    return _quoted(encode_text(value, "a parameter"), no_backslash_escapes)
+    return read
 
 
-def _bytes(value: bytes | bytearray | memoryview, no_backslash_escapes: bool) -> bytes:
-    # Through memoryview: `bytes(value)` may give a subclass, whose own methods would do the escaping.
-    return b"_binary" + _quoted(bytes(memoryview(value)), no_backslash_escapes)
+def _text_reader(kind: Any) -> Reader:
+    """For a type whose text the server reads back: UUID, INET4, INET6."""
+    to_text = kind.__str__
+    return lambda value: _str(to_text(value))
 
 
-def _date(value: date, _: bool) -> bytes:
-    return b"DATE'%s'" % date.isoformat(value).encode()
-
-
-def _datetime(value: datetime, _: bool) -> bytes:
-    _refuse_zone(value)
-    return b"TIMESTAMP'%s'" % datetime.isoformat(value, " ").encode()
-
-
-def _time(value: time, _: bool) -> bytes:
-    _refuse_zone(value)
-    return b"TIME'%s'" % time.isoformat(value).encode()
-
-
-def _timedelta(value: timedelta, _: bool) -> bytes:
-    microseconds = timedelta.__floordiv__(value, _MICROSECOND)
-    sign = b"-" if microseconds < 0 else b""
-    seconds, microseconds = divmod(abs(microseconds), 1_000_000)
-    minutes, seconds = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours > TIME_HOURS:
-        raise ValueRangeError(f"a timedelta of {hours} hours; {TIME_HOURS} is the most")
-    fraction = b".%06d" % microseconds if microseconds else b""
-    return b"TIME'%s%02d:%02d:%02d%s'" % (sign, hours, minutes, seconds, fraction)
-
-
-def _refuse_zone(value: datetime | time) -> None:
-    if value.tzinfo is not None:
-        raise ParameterError(
-            f"a {type(value).__name__} with a time zone, which would be lost: convert it, and remove tzinfo"
-        )
-
-
-def _refusing_formatter(kind: Any) -> Formatter:
+def _refusing_reader(kind: Any) -> Reader:
     """For an address with a network, which would be lost."""
 
-    def refuse(value: Any, no_backslash_escapes: bool) -> bytes:
+    def refuse(value: Any) -> Plain:
         raise ParameterError(f"an {kind.__name__} cannot be a parameter: its network would be lost; give its `ip`")
 
     return refuse
 
 
-def _text_formatter(kind: Any) -> Formatter:
-    """The formatter of a type whose text the server reads back: UUID, INET4, INET6."""
-    to_text = kind.__str__
-    return lambda value, no_backslash_escapes: _str(to_text(value), no_backslash_escapes)
-
-
-_FORMATTERS: dict[type, Formatter] = {
+_READERS: dict[type, Reader] = {
     type(None): _none,
     bool: _bool,
     int: _int,
@@ -206,33 +262,33 @@ _FORMATTERS: dict[type, Formatter] = {
     time: _time,
     timedelta: _timedelta,
 }
-# Types of modules that only some programs import: (module, name) -> what makes the formatter from the type.
-_LATE_FORMATTERS: dict[tuple[str, str], Callable[[Any], Formatter]] = {
-    ("decimal", "Decimal"): _decimal_formatter,
-    ("uuid", "UUID"): _text_formatter,
-    ("ipaddress", "IPv4Address"): _text_formatter,
-    ("ipaddress", "IPv6Address"): _text_formatter,
-    ("ipaddress", "IPv4Interface"): _refusing_formatter,
-    ("ipaddress", "IPv6Interface"): _refusing_formatter,
+# (module, name) -> what makes the reader from the type.
+_LATE_READERS: dict[tuple[str, str], Callable[[Any], Reader]] = {
+    ("decimal", "Decimal"): _decimal_reader,
+    ("uuid", "UUID"): _text_reader,
+    ("ipaddress", "IPv4Address"): _text_reader,
+    ("ipaddress", "IPv6Address"): _text_reader,
+    ("ipaddress", "IPv4Interface"): _refusing_reader,
+    ("ipaddress", "IPv6Interface"): _refusing_reader,
 }
 
 
-def _find_formatter(value: Any) -> Formatter:
-    """The formatter of the first listed type among the bases of the value's type."""
+def _find_reader(value: Any) -> Reader:
+    """The reader of the first listed type among the bases of the value's type."""
     for base in type(value).__mro__:
-        formatter = _FORMATTERS.get(base) or _late_formatter(base)
-        if formatter is not None:
-            return formatter
+        reader = _READERS.get(base) or _late_reader(base)
+        if reader is not None:
+            return reader
     if hasattr(type(value), "__index__"):
         return _index
     raise ParameterError(f"a {type(value).__name__} cannot be a parameter: MariaDB has no literal for it")
 
 
-def _late_formatter(base: type) -> Formatter | None:
-    """The formatter of a type that is met for the first time; from then on it is in the table."""
-    make = _LATE_FORMATTERS.get((base.__module__, base.__qualname__))
+def _late_reader(base: type) -> Reader | None:
+    """The reader of a type that is met for the first time; from then on it is in the table."""
+    make = _LATE_READERS.get((base.__module__, base.__qualname__))
     # A class that only bears the name is not the one that the module has.
     if make is None or getattr(sys.modules.get(base.__module__), base.__qualname__, None) is not base:
         return None
-    formatter = _FORMATTERS[base] = make(base)
-    return formatter
+    reader = _READERS[base] = make(base)
+    return reader
