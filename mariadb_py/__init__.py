@@ -16,6 +16,7 @@ from .dbapi import (
     Binary,
     Date,
     DateFromTicks,
+    DbApiType,
     Time,
     TimeFromTicks,
     Timestamp,
@@ -36,8 +37,20 @@ from .exceptions import (
 )
 from .pool import _CONNECTION_POOLS, ConnectionPool
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from . import constants
+    from .field import fieldinfo
+
+__author__ = "mariadb_py authors"
 __version__ = "0.1.0"
 __version_info__ = (0, 1, 0)
+
+# There is no client library here. Programs compare its version to know what they can use, hence that of the library
+# which Connector/Python 1.1.14 comes with.
+mariadbapi_version = "3.3.20"
+client_version_info = (3, 3, 20)
+client_version = 30320  # major * 10000 + minor * 100 + patch
 
 apilevel = "2.0"
 threadsafety = 1
@@ -61,6 +74,7 @@ __all__ = [
     "DatabaseError",
     "Date",
     "DateFromTicks",
+    "DbApiType",
     "Error",
     "IntegrityError",
     "InterfaceError",
@@ -74,8 +88,31 @@ __all__ = [
     "Timestamp",
     "TimestampFromTicks",
     "Warning",
+    "__author__",
+    "__version__",
+    "__version_info__",
     "apilevel",
+    "client_version",
+    "client_version_info",
     "connect",
+    "constants",
+    "fieldinfo",
+    "mariadbapi_version",
     "paramstyle",
     "threadsafety",
 ]
+
+# Loaded when first asked for. Hidden from the type checker, to which it would declare that any name is there.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        if name not in ("constants", "fieldinfo"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        if name == "constants":
+            return import_module(".constants", __name__)
+        return import_module(".field", __name__).fieldinfo
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -14,6 +14,7 @@ CR_SERVER_GONE_ERROR = 2006
 CR_SERVER_HANDSHAKE_ERR = 2012
 CR_SERVER_LOST = 2013
 CR_COMMANDS_OUT_OF_SYNC = 2014
+CR_NET_PACKET_TOO_LARGE = 2020
 CR_MALFORMED_PACKET = 2027
 
 GENERAL_ERROR = "HY000"  # the SQLSTATE of errors that have no better one
@@ -30,7 +31,10 @@ class Error(Exception):
         errno: error number, from 1000 on the server's, from 2000 on the client's.
         sqlstate: five characters.
         errmsg, msg: the message.
+        rows_done: for executemany(), rows that had been executed before; None elsewhere.
     """
+
+    rows_done: int | None = None
 
     def __init__(self, msg: str = "", errno: int = CR_UNKNOWN_ERROR, sqlstate: str = GENERAL_ERROR) -> None:
         super().__init__(msg)

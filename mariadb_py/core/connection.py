@@ -6,9 +6,12 @@ of the PEP 249 tree only after the command has returned, so the session stays us
 
 from __future__ import annotations
 
+from functools import partial
+
 from mariadb_protocol import (
     Credentials,
     ErrPacket,
+    LocalInfileRequest,
     ResultSet,
     Session,
     State,
@@ -19,23 +22,37 @@ from mariadb_protocol import (
     ping,
     query,
     quit_,
+    read_bulk,
     read_rows,
+    refuse_local_data,
     reset_connection,
+    send_local_data,
 )
-from mariadb_protocol.constants import Status
+from mariadb_protocol.constants import Capability, Status
 from mariadb_protocol.params import encode_text
-from mariadb_protocol.sql import parse
+from mariadb_protocol.sql import may_change_session, named_local_file, parse
 
-from ..exceptions import CR_COMMANDS_OUT_OF_SYNC, InterfaceError, ProgrammingError
+from ..exceptions import (
+    CR_COMMANDS_OUT_OF_SYNC,
+    CR_NET_PACKET_TOO_LARGE,
+    InterfaceError,
+    NotSupportedError,
+    OperationalError,
+    ProgrammingError,
+)
+from .conversion import Conversion
 from .failure import gone, login_error, server_error
 from .metadata import ColumnSet
+from .statements import Statements, leading_keyword, wants_binary
+from .tpc import Transaction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import Any
 
-    from mariadb_protocol.commands.query import Answer
+    from mariadb_protocol.binary import Encoded
+    from mariadb_protocol.commands.result import Answer
     from mariadb_protocol.events import Command
     from mariadb_protocol.messages import Greeting, OkPacket
     from mariadb_protocol.sql import Statement
@@ -45,12 +62,15 @@ if TYPE_CHECKING:
 
 CHARSET = "utf8mb4"
 # What text parameters rely on: a quote or backslash byte is never part of another character, and UTF-8 is understood.
+_NO_TRANSACTION = "________"  # as session tracking writes it
 _SAFE_CHARSETS = ("utf8mb4", "utf8mb3", "utf8", "ascii")
 _CHARSET_VARIABLES = ("character_set_client", "character_set_connection", "character_set_results")
 
 # Statements taken apart that a connection remembers, and the longest one, in bytes.
 STATEMENTS_KEPT = 256
 STATEMENT_SIZE_KEPT = 16384
+# A statement longer than this is compared with the server's max_allowed_packet before it is sent.
+UNCHECKED_SIZE = 1 << 20
 
 
 class ConnectionCore:
@@ -59,22 +79,49 @@ class ConnectionCore:
     Args:
         options: what the user asked for.
         attributes: connection attributes for the server.
+        read_file: opens a file for LOAD DATA LOCAL INFILE, and returns its contents in pieces.
 
     Attributes:
         session: the protocol state.
+        statements: the prepared statements.
+        tpc: the transaction of a transaction manager, in progress or not.
         server_version_info: server version as (major, minor, patch); zeros if it cannot be read.
         user_changed: change_user() was called, so that the session is not the one of `options` any more.
+        auto_reconnect: a connection that is lost between two statements is opened anew, unless `would_lose` objects.
     """
 
-    __slots__ = ("_attributes", "_parsed", "_streaming", "options", "server_version_info", "session", "user_changed")
+    __slots__ = (
+        *("_attributes", "_guarded", "_packet_limit", "_parsed", "_read_file", "_streaming", "auto_reconnect"),
+        *("options", "server_version_info", "session", "statements", "tpc", "user_changed"),
+    )
 
-    def __init__(self, options: ConnectOptions, attributes: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        options: ConnectOptions,
+        attributes: Mapping[str, str],
+        read_file: Callable[[bytes], Iterator[bytes]],
+    ) -> None:
         self.options = options
-        self.session = Session(metadata=ColumnSet)
+        self.auto_reconnect = options.reconnect
+        self._attributes = attributes
+        self._read_file = read_file
+        self.renew()
+
+    def renew(self) -> None:
+        """Forget the session, for a new one on another socket."""
+        options = self.options
+        self.session = Session(metadata=partial(ColumnSet, conversion=Conversion.from_options(options)))
+        if options.status_callback is not None:
+            self.session.events = []
+        size = options.prep_stmt_cache_size if options.cache_prep_stmts else 0
+        generation = self.statements.generation + 1 if hasattr(self, "statements") else 0
+        self.statements = Statements(self.session, size, options.pipeline, generation)
+        self.tpc = Transaction()
         self.user_changed = False
         self.server_version_info = (0, 0, 0)
-        self._attributes = attributes
-        self._parsed: dict[tuple[bytes, int], Statement] = {}
+        self._guarded = False  # a statement may have changed the session in a way that the server does not report
+        self._packet_limit = options.max_allowed_packet
+        self._parsed: dict[tuple[bytes, int], tuple[Statement, bytes]] = {}
         # The cursor whose unbuffered result is not read to its end, by a weak reference.
         self._streaming: Callable[[], CursorCore | None] | None = None
 
@@ -83,7 +130,7 @@ class ConnectionCore:
     def open(self) -> Command[None]:
         """Log in and set the session up as the options say."""
         options = self.options
-        credentials = self._credentials(options.user, options.password, options.database)
+        credentials = self._credentials(options.user, options.current_password(), options.database)
         outcome = yield from login(self.session, credentials)
         if isinstance(outcome, ErrPacket):
             raise login_error(outcome, self.session)
@@ -108,6 +155,8 @@ class ConnectionCore:
         yield from self.claim(None)
         self.session.variables.clear()
         _raise_error((yield from reset_connection(self.session)))
+        self.statements.forget()
+        self.tpc = Transaction()
         yield from self._set_up()
 
     def change_user(self, user: str | None, password: str | bytes | None, database: str | None) -> Command[None]:
@@ -118,6 +167,8 @@ class ConnectionCore:
         outcome = yield from change_user(self.session, self._credentials(user, password, database))
         if isinstance(outcome, ErrPacket):
             raise login_error(outcome, self.session)
+        self.statements.forget()
+        self.tpc = Transaction()
         yield from self._set_up()
 
     def quit(self) -> Command[None]:
@@ -125,11 +176,19 @@ class ConnectionCore:
         yield from quit_(self.session)
 
     def _credentials(self, user: str | None, password: str | bytes | None, database: str | None) -> Credentials:
+        options = self.options
+        capabilities = options.client_flag | Capability.MARIADB_BULK | Capability.MARIADB_BULK_UNIT_RESULTS
+        capabilities |= Capability.MARIADB_CACHE_METADATA
+        if options.compress:
+            capabilities |= Capability.COMPRESS
+        if options.local_infile:
+            capabilities |= Capability.LOCAL_FILES
         return Credentials(
             encode_name(user, "user"),
             password.encode("utf-8", "surrogatepass") if isinstance(password, str) else password or b"",
             encode_name(database, "database") or None,
-            self._attributes,
+            {**self._attributes, **(options.connect_attrs or {})},
+            capabilities,
         )
 
     def _set_up(self) -> Command[None]:
@@ -150,8 +209,13 @@ class ConnectionCore:
             assignments.append(b"NAMES utf8mb4")
         if self.autocommit != self.options.autocommit:
             assignments.append(b"autocommit=%d" % self.options.autocommit)
+        if self.options.read_only:
+            assignments.append(b"tx_read_only=1" if self.session.mariadb else b"transaction_read_only=1")
+        if self.auto_reconnect:
+            assignments.append(b"session_track_state_change=1,session_track_transaction_info='CHARACTERISTICS'")
         if assignments:
             yield from self.command(b"SET " + b",".join(assignments))
+        self.session.changed = self._guarded = False
 
     # Facts
 
@@ -185,6 +249,18 @@ class ConnectionCore:
     def occupied(self) -> bool:
         """A cursor's unbuffered result may not be read to its end: `claim()` has to decide."""
         return self._streaming is not None
+
+    def would_lose(self) -> str | None:
+        """What a new session would not have of this one, as far as the server and the statements told; None: nothing."""
+        if self.in_transaction or self.session.transaction not in ("", _NO_TRANSACTION) or self.tpc.state:
+            return "a transaction"
+        if self.user_changed:
+            return "another user"
+        if self._guarded or self.session.changed:
+            return "variables, temporary tables or locks of the session"
+        if self.auto_reconnect and not self.session.negotiated(Capability.SESSION_TRACK):
+            return "a session that the server does not track"
+        return None
 
     # Operations
 
@@ -229,6 +305,10 @@ class ConnectionCore:
                 answer = yield from read_rows(session, 1)
             elif session.state == State.MORE_RESULTS:
                 answer = yield from next_result(session, 0)
+            elif session.state == State.LOCAL_DATA:
+                answer = yield from refuse_local_data(session)
+            elif session.state == State.BULK_SENT:
+                answer = yield from read_bulk(session)
             else:
                 return error
 
@@ -256,35 +336,109 @@ class ConnectionCore:
         yield from self.claim(None)
         _raise_error((yield from init_db(self.session, encode_name(database, "database"))))
 
-    def statement(self, sql: str | bytes, parameters: Any) -> bytes:
-        """The statement to send: `sql` in UTF-8, its placeholders replaced by literals."""
+    # Statements
+
+    def parse(self, sql: str | bytes) -> Statement:
+        """A statement, taken apart under the present sql_mode."""
+        return self._parse(encode_statement(sql))[0]
+
+    def request(self, sql: str | bytes, parameters: Any, binary: bool) -> tuple[bytes, list[Encoded] | None]:
+        """What to send for a statement.
+
+        Args:
+            sql: the statement.
+            parameters: its parameters; None or empty for none.
+            binary: use the binary protocol in any case.
+
+        Returns:
+            The statement, and the parameters for the binary protocol; None for the text protocol.
+        """
         text = encode_statement(sql)
+        if self.auto_reconnect and may_change_session(text):
+            self._guarded = True
         if parameters is None or (isinstance(parameters, (tuple, list, dict)) and not parameters):
-            return text
+            return text, [] if binary or leading_keyword(text) == b"CALL" else None
+        statement, keyword = self._parse(text)
+        values = statement.values(parameters)
+        if binary or wants_binary(keyword, values):
+            return statement.prepared, statement.encode(values)
+        return statement.fill_in(values, self.no_backslash_escapes), None
+
+    def _parse(self, text: bytes) -> tuple[Statement, bytes]:
+        """A statement taken apart, and its leading keyword."""
         charset = self.session.variables.get("character_set_client", CHARSET)
         if charset not in _SAFE_CHARSETS:
-            raise ProgrammingError(f"text parameters are not safe while character_set_client is {charset}")
+            raise ProgrammingError(f"parameters are not safe while character_set_client is {charset}")
         # What the last OK or EOF packet said of sql_mode, read anew each time.
         mode = self.session.status & (Status.NO_BACKSLASH_ESCAPES | Status.ANSI_QUOTES)
         parsed = self._parsed.get((text, mode))
-        if parsed is None:
-            parsed = self._parse(text, mode)
-        return parsed.interpolate(parameters, bool(mode & Status.NO_BACKSLASH_ESCAPES))
-
-    def _parse(self, text: bytes, mode: int) -> Statement:
-        greeting = self.session.greeting
-        parsed = parse(
+        if parsed is not None:
+            return parsed
+        statement = parse(
             text,
             no_backslash_escapes=bool(mode & Status.NO_BACKSLASH_ESCAPES),
             ansi_quotes=bool(mode & Status.ANSI_QUOTES),
             version=self.server_version,
-            mariadb=greeting is None or greeting.mariadb,
+            mariadb=self.session.mariadb,
         )
+        parsed = statement, leading_keyword(text)
         if len(text) <= STATEMENT_SIZE_KEPT:
             if len(self._parsed) >= STATEMENTS_KEPT:
                 del self._parsed[next(iter(self._parsed))]
             self._parsed[text, mode] = parsed
         return parsed
+
+    def packet_limit(self) -> Command[int]:
+        """The server's max_allowed_packet in bytes; asked for once."""
+        limit = self._packet_limit
+        if limit is None:
+            answer = yield from query(self.session, b"SELECT @@max_allowed_packet")
+            if not isinstance(answer, ResultSet) or len(answer.rows) != 1:
+                raise OperationalError("the server does not tell its max_allowed_packet")
+            limit = self._packet_limit = int(answer.rows[0][0])
+        return limit
+
+    def check_size(self, size: int) -> Command[None]:
+        """Refuse what the server would not take: it would close the connection.
+
+        Raises:
+            OperationalError: errno 2020, `size` bytes are more than max_allowed_packet.
+        """
+        if size < UNCHECKED_SIZE:
+            return
+        limit = yield from self.packet_limit()
+        if size >= limit:
+            raise OperationalError(
+                f"{size} bytes are to be sent, and max_allowed_packet is {limit}; nothing was sent",
+                errno=CR_NET_PACKET_TOO_LARGE,
+            )
+
+    def answer_local_request(
+        self, request: LocalInfileRequest, statement: bytes, source: Iterable[bytes] | None, minimum: int
+    ) -> Command[Answer]:
+        """Send the file that the server asks for, if the statement offered it.
+
+        Args:
+            request: what the server asks for.
+            statement: the statement as it was sent.
+            source: contents that were handed over with the statement; None: only the file that the statement names.
+            minimum: rows to wait for, as for `query`.
+        """
+        reason: Exception | None = None
+        if source is None:
+            if not self.options.local_infile or named_local_file(statement, self.no_backslash_escapes) != request.name:
+                reason = NotSupportedError(
+                    f"the server asks for the local file {request.name!r}, which was not offered"
+                )
+            else:
+                try:
+                    source = self._read_file(request.name)
+                except OSError as error:
+                    reason = OperationalError(f"the local file {request.name!r} cannot be read: {error.strerror}")
+        if source is None:
+            yield from self._discard((yield from refuse_local_data(self.session)))
+            raise reason or NotSupportedError("no local file was offered")
+        return (yield from send_local_data(self.session, source, minimum))
 
 
 def _version_numbers(greeting: Greeting | None) -> tuple[int, int, int]:

@@ -1,7 +1,7 @@
-"""What a cursor decides: which commands a method runs, and which rows are next.
+"""What a cursor decides: which commands a method runs, and which result is the present one.
 
-A face asks `lacks(n)`, runs `fill(n)` if so, and then takes rows: only `fill` and `execute` need the network.
-Source: PEP 249. Knows no socket, clock or lock.
+A face asks `lacks(n)`, runs `fill(n)` if so, and then takes rows: only `fill`, and what runs statements, need the
+network. Source: PEP 249. Knows no socket, clock or lock.
 """
 
 from __future__ import annotations
@@ -9,111 +9,194 @@ from __future__ import annotations
 from collections import deque
 from weakref import ref
 
-from mariadb_protocol import ErrPacket, OkPacket, ResultSet, State, next_result, query, read_rows
+from mariadb_protocol import (
+    ErrPacket,
+    LocalInfileRequest,
+    OkPacket,
+    ResultSet,
+    State,
+    execute,
+    fetch,
+    next_result,
+    query,
+    read_rows,
+)
+from mariadb_protocol.constants import Status
 
 from ..exceptions import ProgrammingError
 from .failure import gone, server_error
+from .rows import RowState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable, Sequence
     from typing import Any
 
-    from mariadb_protocol.commands.query import Answer
+    from mariadb_protocol import Prepared
+    from mariadb_protocol.binary import Encoded
+    from mariadb_protocol.commands.result import Answer
     from mariadb_protocol.events import Command
-    from mariadb_protocol.rows import Row
+    from mariadb_protocol.sql import Statement
 
     from .connection import ConnectionCore
-    from .metadata import ColumnSet
-
-    RowFactory = Callable[[Any, list[Row]], list[Any]]
+    from .rows import RowFactory
 
 _LABEL_SIZE = 60  # characters of a statement that an error shows
+DEFAULT_PREFETCH = 1000  # rows that a server-side cursor reads at a time
 
 
-def dictionary_rows(columns: ColumnSet, rows: list[Row]) -> list[Any]:
-    """Rows as dictionaries; of columns with the same name the last one wins."""
-    names = columns.names
-    return [dict(zip(names, row)) for row in rows]
-
-
-def named_rows(columns: ColumnSet, rows: list[Row]) -> list[Any]:
-    """Rows as named tuples."""
-    return list(map(columns.row_class, rows))
-
-
-class CursorCore:
+class CursorCore(RowState):
     """State of one cursor.
 
     Args:
         connection: the connection whose statements it runs.
         buffered: read every result whole at once; otherwise rows are read as they are fetched.
         row_factory: makes what the user gets from decoded rows; None for tuples.
+        binary: run every statement by the binary protocol.
+        prepared: keep to the first statement, whatever the later ones are.
+        server_side: leave the rows on the server until they are fetched; other cursors can work meanwhile.
+        prefetch: rows that a server-side cursor reads at a time; 0: `DEFAULT_PREFETCH`.
 
     Attributes:
         statement: the statement last run, as the user wrote it.
-        columns: metadata of the present result set, None without one.
-        rowcount: rows of the present result set (so far, if unbuffered), or rows affected; -1 before a statement.
+        transformed: the same as it was sent, None before a statement.
         lastrowid: first AUTO_INCREMENT value of the last statement that made one; None otherwise.
         warnings: number of warnings that the last statement left.
+        streaming: rows or results may still be on the way, and the connection is not free for others.
+        out_parameters: the present result set holds the OUT and INOUT parameters of a procedure.
     """
 
     __slots__ = (
-        *("__weakref__", "_ended", "_pending", "_position", "_rows", "_seen", "buffered", "columns"),
-        *("connection", "lastrowid", "row_factory", "rowcount", "statement", "streaming", "warnings"),
+        *("__weakref__", "_generation", "_own", "_pending", "_prefetch", "_serving", "binary", "connection"),
+        *("lastrowid", "out_parameters", "parameters", "prepared", "server_side", "statement", "streaming"),
+        *("transformed", "warnings"),
     )
 
-    def __init__(self, connection: ConnectionCore, buffered: bool, row_factory: RowFactory | None) -> None:
+    def __init__(
+        self,
+        connection: ConnectionCore,
+        buffered: bool,
+        row_factory: RowFactory | None,
+        *,
+        binary: bool = False,
+        prepared: bool = False,
+        server_side: bool = False,
+        prefetch: int = 0,
+    ) -> None:
+        super().__init__(buffered and not server_side, row_factory)
         self.connection = connection
-        self.buffered = buffered
-        self.row_factory = row_factory
+        self.binary = binary or prepared or server_side
+        self.prepared = prepared
+        self.server_side = server_side
         self.statement: str | bytes | None = None
-        self.columns: ColumnSet | None = None
-        self.rowcount = -1
+        self.transformed: bytes | None = None
+        self.parameters = 0  # of the last statement
         self.lastrowid: int | None = None
         self.warnings = 0
-        # An unbuffered result is not consumed: its rows, or results behind it, may still be on the way.
         self.streaming = False
-        self._ended = True  # the last row of the present result has been read from the connection
-        self._rows: list[Any] = []
-        self._position = 0  # of the next row in _rows
-        self._seen = 0  # rows that were in _rows before the present ones
+        self.out_parameters = False
+        self._prefetch = prefetch or DEFAULT_PREFETCH
         self._pending: deque[Answer] = deque()  # results of a buffered statement behind the present one
+        self._own: Prepared | None = None  # the statement of a prepared or server-side cursor
+        self._generation = 0  # of the connection's statements, to which _own belongs
+        self._serving = False  # the server holds rows for us
 
     # Statements
 
-    def execute(self, sql: str | bytes, parameters: Any) -> Command[None]:
-        """Run a statement and take its first result."""
+    def execute(self, sql: str | bytes, parameters: Any, source: Iterable[bytes] | None = None) -> Command[None]:
+        """Run a statement and take its first result.
+
+        Args:
+            sql: the statement.
+            parameters: its parameters, or None.
+            source: contents for LOAD DATA LOCAL INFILE; None: the file that the statement names, if that is allowed.
+        """
         connection = self.connection
-        session = connection.session
-        statement = connection.statement(sql, parameters)
-        if connection.occupied or session.state != State.READY:
+        if self.prepared and self.transformed is not None:
+            sql = self.statement or sql
+        statement, encoded = connection.request(sql, parameters, self.binary)
+        if connection.occupied or connection.session.state != State.READY:
             yield from connection.claim(self)
         self.clear()
         self.statement = sql
-        if not self.buffered:
-            self._take((yield from query(session, statement, 0)))
-            return
-        answer = yield from query(session, statement)
-        while session.state == State.MORE_RESULTS:
-            self._pending.append((yield from next_result(session)))
+        self.transformed = statement
+        self.parameters = len(encoded or ())
+        minimum = -1 if self.buffered else 0
+        if encoded is None:
+            answer = yield from query(connection.session, statement, minimum)
+        elif self.prepared or self.server_side:
+            answer = yield from self._execute_own(statement, encoded)
+        else:
+            answer = yield from connection.statements.run(statement, encoded, minimum)
+        if type(answer) is LocalInfileRequest:
+            answer = yield from connection.answer_local_request(answer, statement, source, minimum)
+        if connection.session.state == State.MORE_RESULTS and self.buffered:
+            yield from self._collect()
         self._take(answer)
 
-    def executemany(self, sql: str | bytes, rows: Iterable[Any]) -> Command[None]:
-        """Run a statement once per row of parameters; `rowcount` is the sum, `lastrowid` the first id."""
-        total = 0
-        first_id: int | None = None
-        done = 0
-        for row in rows:
-            yield from self.execute(sql, row)
-            done += 1
-            total += max(self.rowcount, 0)
-            if first_id is None:
-                first_id = self.lastrowid
-        if not done:
-            raise ProgrammingError("No data provided")
-        self.rowcount = total
+    def begin(self, sql: str | bytes, statement: Statement) -> None:
+        """Forget the last statement's results, for one that `answers` or a bulk execution will run."""
+        self.clear()
+        self.statement = sql
+        self.transformed = statement.prepared
+        self.parameters = len(statement.parts) - 1
+
+    def answers(self, statement: bytes, parameters: Sequence[Encoded]) -> Command[list[Answer]]:
+        """Run a statement and read all its results."""
+        connection = self.connection
+        if parameters:
+            found = [(yield from connection.statements.run(statement, parameters, -1))]
+        else:
+            found = [(yield from query(connection.session, statement))]
+        while connection.session.state == State.MORE_RESULTS:
+            found.append((yield from next_result(connection.session)))
+        return found
+
+    def take_many(self, answer: ResultSet | None, affected: int, first_id: int | None) -> None:
+        """Make what came of many rows of parameters the present result."""
+        if answer is not None:
+            self.columns = answer.metadata  # type: ignore[assignment]  # the session makes ColumnSets
+            self.add(answer, True)
+        self.rowcount = affected if answer is None else len(self._rows)
         self.lastrowid = first_id
+        self.warnings = self.connection.session.warnings
+
+    def _collect(self) -> Command[None]:
+        """Read all further results of a buffered statement."""
+        session = self.connection.session
+        while session.state == State.MORE_RESULTS:
+            answer = yield from next_result(session)
+            if isinstance(answer, LocalInfileRequest):
+                answer = yield from self.connection.answer_local_request(answer, b"", None, -1)
+            self._pending.append(answer)
+
+    def _execute_own(self, statement: bytes, parameters: Sequence[Encoded]) -> Command[Answer]:
+        """Execute the statement that belongs to this cursor alone, preparing it if it is not the last one."""
+        connection = self.connection
+        own = self._own
+        if own is None or not self.prepared or self._generation != connection.statements.generation:
+            self.give_up_statement()
+            own = self._own = yield from connection.statements.prepare(statement)
+            self._generation = connection.statements.generation
+        answer = yield from execute(
+            connection.session, own, parameters, -1 if self.buffered else 0, cursor=self.server_side
+        )
+        end = answer.end if isinstance(answer, ResultSet) else None
+        self._serving = isinstance(end, OkPacket) and bool(end.status & Status.CURSOR_EXISTS)
+        return answer
+
+    def give_up_statement(self) -> None:
+        """Let the server forget the statement of this cursor, and the rows that it holds for it."""
+        own, self._own = self._own, None
+        self._serving = False
+        if own is not None:
+            self.connection.statements.close(own, self._generation)
+
+    def callproc(self, name: str, arguments: Sequence[Any]) -> Command[None]:
+        """CALL a procedure; its OUT and INOUT parameters are the last result set."""
+        marks = ",".join("?" * len(arguments))
+        quoted = ".".join(f"`{part.replace('`', '``')}`" for part in name.split("."))
+        yield from self.execute(f"CALL {quoted}({marks})", tuple(arguments))
 
     def next_set(self) -> Command[bool]:
         """Take the next result of the statement; False if there is none."""
@@ -129,11 +212,14 @@ class CursorCore:
         if session.state != State.MORE_RESULTS:
             self.streaming = False
             return False
-        self._take((yield from next_result(session, 0)))
+        answer = yield from next_result(session, 0)
+        if isinstance(answer, LocalInfileRequest):
+            answer = yield from self.connection.answer_local_request(answer, b"", None, 0)
+        self._take(answer)
         return True
 
     def finish(self) -> Command[None]:
-        """Read and forget what is left of an unbuffered result."""
+        """Read and forget what is left of an unbuffered result, and give up the cursor's own statement."""
         if self.streaming and not self.connection.session.broken:
             yield from self.connection.claim(self)
         self.clear()
@@ -145,19 +231,13 @@ class CursorCore:
         if self._pending:
             self._pending.clear()
         self.streaming = False
+        self._serving = False
         self.clear_result()
-
-    def clear_result(self) -> None:
-        """Forget the present result."""
-        self.columns = None
-        self._rows = []
-        self._ended = True
-        self._position = self._seen = 0
-        self.rowcount = -1
 
     def _take(self, answer: Answer) -> None:
         """Make `answer` the present result."""
         session = self.connection.session
+        self.out_parameters = False
         if isinstance(answer, ResultSet):
             if isinstance(answer.end, ErrPacket):
                 self.clear()
@@ -168,84 +248,59 @@ class CursorCore:
         elif isinstance(answer, OkPacket):
             self.rowcount = answer.affected_rows
             self.lastrowid = answer.last_insert_id or None
-        else:
+        elif isinstance(answer, ErrPacket):
             self.clear()
             raise server_error(answer)
         self.warnings = session.warnings
-        if not self.buffered and (self.columns is not None or session.state == State.MORE_RESULTS):
-            # To be read on, or given up, before another cursor may use the connection.
+        unread = session.state in (State.STREAMING, State.MORE_RESULTS)
+        if not self.buffered and (unread or (self.columns is not None and not self.server_side)):
+            # To be fetched, or given up, before another cursor may use the connection.
             self.streaming = True
             self.connection.stream_to(ref(self))
 
     def _add(self, result: ResultSet) -> None:
-        rows = result.rows
-        self._ended = result.end is not None
-        self._seen += self._position
-        self._position = 0
-        self._rows = rows if self.row_factory is None else self.row_factory(result.metadata, rows)
-
-    # Rows
-
-    def lacks(self, count: int) -> bool:
-        """`fill(count)` has to be run before `count` rows (negative: all) can be taken."""
-        return not self._ended and not 0 <= count <= len(self._rows) - self._position
+        end = result.end
+        if isinstance(end, OkPacket):
+            self.out_parameters = bool(end.status & Status.PS_OUT_PARAMS)
+            if self._serving and end.status & Status.LAST_ROW_SENT:
+                self._serving = False
+        self.add(result, end is not None and not self._serving)
 
     def fill(self, count: int) -> Command[None]:
-        """Read rows of an unbuffered result until `count` (negative: all) can be taken, or there are no more."""
-        if self.connection.session.broken:
-            raise gone(self.connection.session)
-        left = self._rows[self._position :]
-        result = yield from read_rows(self.connection.session, max(count - len(left), 1) if count >= 0 else -1)
-        if isinstance(result.end, ErrPacket):
-            self.clear()
-            raise server_error(result.end)
-        self._add(result)
-        if left:
-            self._rows = left + self._rows
+        """Read rows until `count` (negative: all) can be taken, or there are no more."""
+        session = self.connection.session
+        if session.broken:
+            raise gone(session)
+        if self._serving:
+            yield from self._claim_own()
+        kept = False
+        try:
+            while self.lacks(count):
+                result = yield from self._more(count - self.at_hand() if count >= 0 else -1)
+                if isinstance(result.end, ErrPacket):
+                    raise server_error(result.end)
+                self._add(result)
+            kept = True
+        finally:
+            if not kept and not session.broken:
+                self.clear()  # rows that were read and not kept would be missing without a word
 
-    def take(self, count: int) -> list[Any]:
-        """The next rows, at most `count` (negative: all)."""
-        position = self._position
-        stop = len(self._rows) if count < 0 else min(position + count, len(self._rows))
-        rows = self._rows[position:stop]
-        self._position = stop
-        if not self.buffered:
-            self.rowcount = self._seen + stop
-            if len(rows) != count:
-                self._exhausted()
-        return rows
+    def _claim_own(self) -> Command[None]:
+        """Make the connection free for fetching from the server-side cursor."""
+        if self._generation != self.connection.statements.generation:
+            raise ProgrammingError("the rows of this cursor are gone: its connection was reset")
+        yield from self.connection.claim(self)
 
-    def take_one(self) -> Any:
-        """The next row, or None behind the last."""
-        position = self._position
-        if position < len(self._rows):
-            self._position = position + 1
-            if not self.buffered:
-                self.rowcount += 1
-            return self._rows[position]
-        self._exhausted()
-        return None
+    def _more(self, count: int) -> Command[ResultSet]:
+        session = self.connection.session
+        if self._serving and self._own is not None:
+            return (yield from fetch(session, self._own, max(self._prefetch, count)))
+        return (yield from read_rows(session, max(count, 1) if count >= 0 else -1))
 
-    def _exhausted(self) -> None:
+    def exhausted(self) -> None:
         """The user has seen the end of the rows: others may use the connection, unless a result follows."""
         if self.connection.session.state != State.MORE_RESULTS:
             self.streaming = False
-
-    @property
-    def rownumber(self) -> int | None:
-        """Number of rows taken so far; None without a result set."""
-        return None if self.columns is None else self._seen + self._position
-
-    def seek(self, position: int) -> None:
-        """Continue at row `position` (0 is the first) of a buffered result."""
-        if not 0 <= position <= len(self._rows):
-            raise ProgrammingError(f"row {position} is outside of the result of {len(self._rows)} rows")
-        self._position = position
-
-    @property
-    def rows_held(self) -> int:
-        """Rows of a buffered result."""
-        return len(self._rows)
 
     def label(self) -> str:
         """The cursor's statement, shortened, for errors; never its parameters."""

@@ -5,7 +5,7 @@ Made once per layout and shared by every result that has it.
 
 from __future__ import annotations
 
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 
 from mariadb_protocol.constants import Collation, FieldFlag
 from mariadb_protocol.constants import FieldType as F
@@ -13,10 +13,15 @@ from mariadb_protocol.rows import ResultMetadata
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
+    from mariadb_protocol.binary import BinaryDecoder
     from mariadb_protocol.constants import Limits
     from mariadb_protocol.messages import ColumnDefinition
+    from mariadb_protocol.rows import Decoder
+
+    from .conversion import Conversion, RowFinisher
 
     Description = tuple[tuple[Any, ...], ...]
 
@@ -31,15 +36,31 @@ class ColumnSet(ResultMetadata):
     Attributes:
         description: one tuple of eleven per column: the seven of PEP 249, then flags, table, org_name, org_table.
         names: column names, as aliased in the statement.
+        finisher: what is to be done to decoded rows, None for nothing.
     """
 
-    __slots__ = ("_row_class", "description", "names")
+    __slots__ = ("_conversion", "_row_class", "description", "finisher", "names")
 
-    def __init__(self, columns: tuple[ColumnDefinition, ...], limits: Limits) -> None:
+    def __init__(self, columns: tuple[ColumnDefinition, ...], limits: Limits, conversion: Conversion) -> None:
+        self._conversion = conversion
         super().__init__(columns, limits)
         self.names = tuple(column.name for column in columns)
         self.description: Description = tuple(describe(column) for column in columns)
+        self.finisher: RowFinisher | None = conversion.finisher(columns, tuple(item[1] for item in self.description))
         self._row_class: type[Row] | None = None
+
+    def text_decoder(self, column: ColumnDefinition) -> Decoder:
+        return self._conversion.text(column, self._limits)
+
+    def binary_decoder(self, column: ColumnDefinition) -> BinaryDecoder:
+        return self._conversion.binary(column, self._limits)
+
+    @property
+    def metadata(self) -> dict[str, tuple[Any, ...]]:
+        """One tuple per fact, in the order and with the names of Connector/Python."""
+        columns = self.columns
+        found = {key: tuple(read(column) for column in columns) for key, read in _METADATA.items()}
+        return found
 
     @property
     def row_class(self) -> type[Row]:
@@ -47,6 +68,30 @@ class ColumnSet(ResultMetadata):
         if self._row_class is None:
             self._row_class = make_row_class(self.names)
         return self._row_class
+
+
+_METADATA: dict[str, Callable[[ColumnDefinition], Any]] = {
+    "catalog": attrgetter("catalog"),
+    "schema": attrgetter("schema"),
+    "field": attrgetter("name"),
+    "org_field": attrgetter("org_name"),
+    "table": attrgetter("table"),
+    "org_table": attrgetter("org_table"),
+    "type": attrgetter("type"),
+    "charset": attrgetter("charset"),
+    "length": attrgetter("length"),
+    "max_length": lambda column: 0,
+    "decimals": attrgetter("decimals"),
+    "flags": attrgetter("flags"),
+    "ext_type_or_format": lambda column: _EXTENDED.get(column.format or column.type_name, 0),
+}
+_EXTENDED = {
+    name: number
+    for number, name in enumerate(
+        ("", "json", "uuid", "inet4", "inet6", "point", "multipoint", "linestring", "multilinestring", "polygon")
+        + ("multipolygon", "geometrycollection")
+    )
+}
 
 
 def describe(column: ColumnDefinition) -> tuple[Any, ...]:

@@ -1,297 +1,222 @@
-"""What the user asks of connect() and of a pool: names, aliases, types, defaults and ranges, as tables.
+"""What the user asks of connect(): where the values come from, which source wins, and how the server is reached.
 
-A wrong type or an unknown name is a TypeError, a value out of range a ProgrammingError; both before anything is opened.
-Decides how the server is reached; opens nothing.
+Sources of values, strongest first: keywords that are not None, the URI, the option files, the environment (both only if
+asked for), the defaults. In keywords a wrong type or an unknown name is a TypeError, a value out of range a
+ProgrammingError; in texts all of these are ProgrammingErrors that say where the text came from. All before anything is
+opened. Reads no file and opens nothing.
 """
 
 from __future__ import annotations
 
-from mariadb_protocol.constants import DEFAULT_PORT
-
-from ..exceptions import NotSupportedError, ProgrammingError
+from ..exceptions import ProgrammingError
+from .endpoint import LOCALHOST, Endpoint, choose_endpoint, parse_hosts
+from .keywords import Text, accept_all, defaults
+from .optiontable import CONNECT_BY_NAME, CONNECT_OPTIONS, is_tls, refusal, switched_off, unknown
+from .pooloptions import MAX_POOL_SIZE, PoolOptions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import Any
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from typing import Any, Protocol
 
-# Where servers put their socket, by operating system and distribution.
-USUAL_SOCKETS = (
-    "/run/mysqld/mysqld.sock",
-    "/var/run/mysqld/mysqld.sock",
-    "/var/lib/mysql/mysql.sock",
-    "/tmp/mysql.sock",
-    "/tmp/mariadb.sock",
-)
-LOCALHOST = "localhost"
-MAX_POOL_SIZE = 64
+    class Sources(Protocol):
+        """Where the values come from that are not in the program; implemented by `io.optionfile`."""
 
+        def option_file(self, path: str, groups: tuple[str, ...]) -> Mapping[str, str]:
+            """Texts by option name from the option file at `path`, or from the default files if it is empty.
 
-class Option:
-    """One keyword.
+            `groups` are read in addition to the usual ones.
+            """
 
-    Args:
-        name: its name.
-        types: types that its value may have.
-        default: value when it is not given, or given as None.
-        aliases: other names of the same option.
-        check: returns what is wrong with a value of the right type, or None.
-        secret: its value is never shown.
-    """
-
-    __slots__ = ("aliases", "check", "default", "name", "secret", "types")
-
-    def __init__(
-        self,
-        name: str,
-        types: tuple[type, ...],
-        default: Any = None,
-        aliases: tuple[str, ...] = (),
-        check: Callable[[Any], str | None] | None = None,
-        secret: bool = False,
-    ) -> None:
-        self.name = name
-        self.types = types
-        self.default = default
-        self.aliases = aliases
-        self.check = check
-        self.secret = secret
-
-    def accept(self, value: Any) -> Any:
-        """The value to use for a given one.
-
-        Raises:
-            TypeError: it has the wrong type.
-            ProgrammingError: it is out of range.
-        """
-        if value is None:
-            return self.default
-        # bool is an int to Python, and to nobody who meant a number.
-        if not isinstance(value, self.types) or (isinstance(value, bool) and bool not in self.types):
-            expected = " or ".join(kind.__name__ for kind in self.types)
-            raise TypeError(f"{self.name} wants {expected}, not {type(value).__name__}")
-        wrong = self.check(value) if self.check is not None else None
-        if wrong is not None:
-            shown = "" if self.secret else f", not {value!r}"
-            raise ProgrammingError(f"{self.name} {wrong}{shown}")
-        return value
+        def environment(self) -> Mapping[str, str]:
+            """The environment variables."""
 
 
-def _no_nul(value: str | bytes) -> str | None:
-    found = "\0" in value if isinstance(value, str) else 0 in value
-    return "may not contain a NUL character" if found else None
+__all__ = ("MAX_POOL_SIZE", "ConnectOptions", "Endpoint", "PoolOptions")
+
+_DEFAULTS = defaults(CONNECT_OPTIONS)
+
+# The first variable that is set and not empty counts.
+ENVIRONMENT = {
+    "host": ("MARIADB_HOST",),
+    "port": ("MARIADB_TCP_PORT", "MARIADB_PORT"),
+    "user": ("MARIADB_USER",),
+    "password": ("MARIADB_PASSWORD", "MARIADB_PWD"),
+    "database": ("MARIADB_DATABASE",),
+    "unix_socket": ("MARIADB_UNIX_SOCKET",),
+}
 
 
-def _seconds(value: float) -> str | None:
-    return None if 0 <= value < float("inf") else "is a time in seconds of at least 0"
+def _from_keywords(keywords: Mapping[str, Any]) -> dict[str, Any]:
+    known = {}
+    for name, value in keywords.items():
+        if name in CONNECT_BY_NAME:
+            known[name] = value
+            continue
+        if value is not None and value is not False:
+            raise refusal(name) or unknown(name)
+        if refusal(name) is None:
+            raise unknown(name)
+    return accept_all(CONNECT_BY_NAME, known)
 
 
-def _port(value: int) -> str | None:
-    return None if 0 <= value <= 65535 else "is a number from 0 to 65535"
-
-
-def _milliseconds(value: int) -> str | None:
-    return None if value >= 0 else "is a time in milliseconds of at least 0"
-
-
-CONNECT_OPTIONS = (
-    Option("host", (str,), check=_no_nul),
-    Option("port", (int,), 0, check=_port),
-    Option("user", (str,), aliases=("username",), check=_no_nul),
-    Option("password", (str, bytes), aliases=("passwd",), secret=True),
-    Option("database", (str,), aliases=("db",), check=_no_nul),
-    Option("unix_socket", (str,), check=_no_nul),
-    Option("connect_timeout", (int, float), 10, check=_seconds),
-    Option("read_timeout", (int, float), 0, check=_seconds),
-    Option("write_timeout", (int, float), 0, check=_seconds),
-    Option("autocommit", (bool, int), False),
-    Option("init_command", (str,)),
-)
-
-POOL_OPTIONS = (
-    Option("pool_name", (str,)),
-    Option("pool_size", (int,), 5),
-    Option("pool_reset_session", (bool,), True, aliases=("pool_reset_connection",)),
-    Option("pool_invalidation_interval", (int,), 500, aliases=("pool_validation_interval",), check=_milliseconds),
-)
-
-# Known, and refused rather than overlooked: a connection that should have been encrypted must not be opened in plain.
-TLS_KEYWORDS = (
-    *("ssl", "use_ssl", "ssl_key", "ssl_cert", "ssl_ca", "ssl_capath", "ssl_cipher", "ssl_crl", "ssl_crlpath"),
-    *("ssl_verify_cert", "tls_version", "tls_fp", "tls_fp_list", "tls_peer_fp", "tls_peer_fp_list"),
-)
-
-
-def _by_name(options: tuple[Option, ...]) -> dict[str, Option]:
-    return {name: option for option in options for name in (option.name, *option.aliases)}
-
-
-def _defaults(options: tuple[Option, ...]) -> dict[str, Any]:
-    return {option.name: option.default for option in options}
-
-
-_CONNECT_BY_NAME = _by_name(CONNECT_OPTIONS)
-_CONNECT_DEFAULTS = _defaults(CONNECT_OPTIONS)
-_POOL_BY_NAME = _by_name(POOL_OPTIONS)
-_POOL_DEFAULTS = _defaults(POOL_OPTIONS)
-
-
-def _read(by_name: dict[str, Option], keywords: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of the options that are given, by the options' names."""
-    given: dict[str, str] = {}
+def _from_texts(texts: Iterable[tuple[str, str]], origin: str) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    for keyword, value in keywords.items():
-        option = by_name[keyword]
-        if option.name in given and keywords[given[option.name]] != value:
-            raise TypeError(f"{given[option.name]} and {keyword} are the same option and have different values")
-        given[option.name] = keyword
-        values[option.name] = option.accept(value)
+    for name, text in texts:
+        place = text.origin if isinstance(text, Text) else origin
+        option = CONNECT_BY_NAME.get(name)
+        if option is None:
+            if not (is_tls(name) and switched_off(name, text)):
+                raise refusal(name, place) or unknown(name, place)
+        elif option.name in values:
+            raise ProgrammingError(f"{option.name} is given twice (from {place})")
+        else:
+            values[option.name] = option.read(text, place)
     return values
 
 
-def _unknown(keyword: str) -> TypeError:
-    if keyword in _POOL_BY_NAME:
-        return TypeError(f"{keyword} is an option of a pool, and no pool_name is given")
-    from difflib import get_close_matches
+def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, Text]]:
+    for name, variables in ENVIRONMENT.items():
+        for variable in variables:
+            text = environment.get(variable)
+            if text:
+                yield name, Text(text, f"environment variable {variable}")
+                break
 
-    near = get_close_matches(keyword, (*_CONNECT_BY_NAME, *_POOL_BY_NAME), 1)
-    return TypeError(f"connect() has no keyword {keyword!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+
+def _add(values: dict[str, Any], weaker: dict[str, Any]) -> None:
+    """Put the values of the next weaker source where there is none yet."""
+    for values_of_one in (values, weaker):
+        if "socket_timeout" in values_of_one:
+            timeout = values_of_one.pop("socket_timeout")
+            values_of_one.setdefault("read_timeout", timeout)
+            values_of_one.setdefault("write_timeout", timeout)
+    # A server that is named somewhere else must not be replaced by the local one of an option file.
+    if values.get("port") or values.get("host", LOCALHOST) not in ("", LOCALHOST):
+        weaker.pop("unix_socket", None)
+    for name, value in weaker.items():
+        values.setdefault(name, value)
 
 
-class Endpoint:
-    """Where a server is.
+def _gather(keywords: Mapping[str, Any], sources: Sources | None) -> dict[str, Any]:
+    """What the sources say, the stronger ones first."""
+    values = _from_keywords(keywords)
+    uri = values.pop("uri", None)
+    if uri is not None:
+        from .uri import parse_uri
 
-    Attributes:
-        host: host name or address; None for a unix socket.
-        port: TCP port; 0 for a unix socket.
-        path: path of a unix socket, or None.
-        tried: paths at which a unix socket was looked for in vain.
-    """
+        _add(values, _from_texts(parse_uri(uri), "the URI"))
+    if "default_file" in values or "default_group" in values:
+        texts = _needed(sources).option_file(values.get("default_file", ""), values.get("default_group", ()))
+        _add(values, _from_texts(texts.items(), "the option file"))
+    if values.get("environment"):
+        _add(values, _from_texts(_from_environment(_needed(sources).environment()), "the environment"))
+    _add(values, {})
+    return values
 
-    __slots__ = ("host", "path", "port", "tried")
 
-    def __init__(
-        self, host: str | None = None, port: int = 0, path: str | None = None, tried: tuple[str, ...] = ()
-    ) -> None:
-        self.host = host
-        self.port = port
-        self.path = path
-        self.tried = tried
-
-    def __str__(self) -> str:
-        if self.path is not None:
-            return self.path
-        return f"[{self.host}]:{self.port}" if ":" in (self.host or "") else f"{self.host}:{self.port}"
+def _needed(sources: Sources | None) -> Sources:
+    if sources is None:
+        raise ProgrammingError("Option files and environment variables cannot be read here")
+    return sources
 
 
 class ConnectOptions:
-    """The options of one connection. Attributes are named as the keywords of connect(); times are seconds or None."""
+    """The options of one connection.
 
-    __slots__ = (
-        *("autocommit", "connect_timeout", "database", "host", "init_command", "password", "port", "read_timeout"),
-        *("unix_socket", "user", "write_timeout"),
-    )
+    Attributes are named as the keywords of connect(), without aliases and without `uri` and `socket_timeout`, which
+    stand for others; times are seconds or None.
+    """
 
+    __slots__ = tuple(sorted({*_DEFAULTS} - {"uri", "socket_timeout"}))
+
+    default_file: str | None
+    default_group: tuple[str, ...]
+    environment: bool
     host: str | None
     port: int
-    user: str | None
-    password: str | bytes | None
-    database: str | None
     unix_socket: str | None
+    user: str | None
+    password: str | bytes | Callable[[], str | bytes] | None
+    database: str | None
+    connect_attrs: dict[str, str] | None
     connect_timeout: float | None
     read_timeout: float | None
     write_timeout: float | None
     autocommit: bool
     init_command: str | None
+    read_only: bool
+    charset: str | None
+    client_flag: int
+    compress: bool
+    local_infile: bool
+    max_allowed_packet: int | None
+    reconnect: bool
+    status_callback: Callable[..., object] | None
+    plugin_dir: str | None
+    binary: bool
+    dictionary: bool
+    named_tuple: bool
+    native_object: bool
+    zero_date: str | None
+    converter: dict[int, Callable[[Any], Any]] | None
+    cache_prep_stmts: bool
+    prep_stmt_cache_size: int
+    pipeline: bool | None
 
     @classmethod
-    def from_keywords(cls, keywords: Mapping[str, Any]) -> ConnectOptions:
-        """Check the keywords of connect().
+    def from_keywords(cls, keywords: Mapping[str, Any], sources: Sources | None = None) -> ConnectOptions:
+        """Check the keywords of connect(), and complete them from the sources that they name.
+
+        Args:
+            keywords: as given; a value that is None counts as not given.
+            sources: for the contents of option files and the environment.
 
         Raises:
             TypeError: a keyword is unknown, two names of one option differ, or a value has the wrong type.
-            ProgrammingError: a value is out of range.
-            NotSupportedError: TLS is asked for.
+            ProgrammingError: a value is out of range, or what the URI, a file or the environment says is wrong.
+            NotSupportedError: something is asked for that this version does not have, such as TLS.
         """
-        known = {}
-        for keyword, value in keywords.items():
-            if keyword in _CONNECT_BY_NAME:
-                known[keyword] = value
-            elif keyword not in TLS_KEYWORDS:
-                raise _unknown(keyword)
-            elif value is not None and value is not False:
-                raise NotSupportedError(f"{keyword}: TLS is not supported in this version; nothing was sent")
+        values = {**_DEFAULTS, **_gather(keywords, sources)}
         options = cls()
-        for name, value in {**_CONNECT_DEFAULTS, **_read(_CONNECT_BY_NAME, known)}.items():
-            setattr(options, name, value)
-        # 0 means none in the keywords; None is what the rest of the driver understands.
-        options.connect_timeout = options.connect_timeout or None
-        options.read_timeout = options.read_timeout or None
-        options.write_timeout = options.write_timeout or None
-        options.autocommit = bool(options.autocommit)
-        options.database = options.database or None
+        for name in cls.__slots__:
+            setattr(options, name, values[name])
         return options
 
-    def endpoint(self, is_socket: Callable[[str], bool]) -> Endpoint:
-        """Decide how to reach the server.
+    def current_password(self) -> str | bytes | None:
+        """The password to log in with now; where it is a function, that is called.
 
-        A unix socket if its path is given, or if the host is "localhost" or not given, no port is given and one of the
-        usual sockets exists; TCP otherwise.
+        Raises:
+            TypeError: the function returned something else than str, bytes or None.
+        """
+        password = self.password() if callable(self.password) else self.password
+        if password is not None and not isinstance(password, (str, bytes)):
+            raise TypeError(f"the password function returned {type(password).__name__}, not str or bytes")
+        return password
+
+    def endpoints(self, is_socket: Callable[[str], bool]) -> tuple[Endpoint, ...]:
+        """Where the server may be, in the order in which to try.
+
+        A unix socket if its path is given. Otherwise each host, at its own port, or else at the port that is given;
+        "localhost", and no host, at one of the usual unix sockets if no port is given and there is one.
 
         Args:
             is_socket: tells whether there is a unix socket at a path.
         """
         if self.unix_socket:
-            return Endpoint(path=self.unix_socket)
-        host = self.host or LOCALHOST
-        if host != LOCALHOST or self.port:
-            return Endpoint(host, self.port or DEFAULT_PORT)
-        for path in USUAL_SOCKETS:
-            if is_socket(path):
-                return Endpoint(path=path)
-        return Endpoint(host, DEFAULT_PORT, tried=USUAL_SOCKETS)
+            return (Endpoint(path=self.unix_socket),)
+        hosts = parse_hosts(self.host or LOCALHOST) or ()
+        return tuple(choose_endpoint(host, port or self.port, is_socket) for host, port in hosts)
+
+    def endpoint(self, is_socket: Callable[[str], bool]) -> Endpoint:
+        """The first of `endpoints()`."""
+        return self.endpoints(is_socket)[0]
 
     def __repr__(self) -> str:
-        shown = (name for name in self.__slots__ if name != "password")
-        return f"ConnectOptions({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
-
-
-class PoolOptions:
-    """The options of a pool.
-
-    Attributes:
-        name: name of the pool, None if none was given.
-        size: number of connections, 1 to 64.
-        reset: bring the session back when a connection is returned.
-        validation_interval: seconds of idleness after which a connection is asked for a sign of life before it is given
-            out; 0: always.
-    """
-
-    __slots__ = ("_values", "name", "reset", "size", "validation_interval")
-
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self._values = values
-        self.name: str | None = values["pool_name"]
-        self.size: int = values["pool_size"]
-        self.reset: bool = values["pool_reset_session"]
-        self.validation_interval: float = values["pool_invalidation_interval"] / 1000
-        if not 1 <= self.size <= MAX_POOL_SIZE:
-            raise ProgrammingError(f"Pool size must be in range of 1 and {MAX_POOL_SIZE}, not {self.size}")
-
-    @classmethod
-    def split(
-        cls, keywords: Mapping[str, Any], present: PoolOptions | None = None
-    ) -> tuple[PoolOptions, dict[str, Any]]:
-        """Take a pool's keywords out of those that are given together; the others are for its connections.
-
-        Args:
-            keywords: all keywords.
-            present: what holds where nothing is given; None: the defaults.
-
-        Raises:
-            TypeError: a value has the wrong type.
-            ProgrammingError: a value is out of range.
-        """
-        own = {keyword: value for keyword, value in keywords.items() if keyword in _POOL_BY_NAME}
-        options = cls({**(present._values if present else _POOL_DEFAULTS), **_read(_POOL_BY_NAME, own)})
-        return options, {keyword: value for keyword, value in keywords.items() if keyword not in own}
+        """Only what differs from the default; never a value that may hold a secret."""
+        shown = [
+            f"{option.name}={getattr(self, option.name)!r}"
+            for option in CONNECT_OPTIONS
+            if not option.secret and getattr(self, option.name, option.default) != option.default
+        ]
+        return f"ConnectOptions({', '.join(shown)})"

@@ -15,7 +15,19 @@ from __future__ import annotations
 
 from .commands.change_user import change_user
 from .commands.query import query
-from .commands.result import ResultSet, next_result, read_rows
+from .commands.result import LocalInfileRequest, ResultSet, next_result, read_rows, refuse_local_data, send_local_data
+from .commands.statement import (
+    Prepared,
+    close_statement,
+    execute,
+    fetch,
+    prepare,
+    prepare_and_execute,
+    read_bulk,
+    reset_statement,
+    send_bulk,
+    send_long_data,
+)
 from .commands.utility import init_db, ping, quit_, reset_connection
 from .errors import (
     ConnectionClosed,
@@ -39,9 +51,11 @@ __all__ = [
     "ErrPacket",
     "Greeting",
     "LimitExceeded",
+    "LocalInfileRequest",
     "LocalProtocolError",
     "OkPacket",
     "ParameterError",
+    "Prepared",
     "ProtocolError",
     "RemoteProtocolError",
     "ResultSet",
@@ -51,12 +65,23 @@ __all__ = [
     "UnsupportedValueError",
     "ValueRangeError",
     "change_user",
+    "close_statement",
+    "execute",
+    "fetch",
     "init_db",
     "login",
     "next_result",
     "ping",
+    "prepare",
+    "prepare_and_execute",
     "query",
     "quit_",
+    "read_bulk",
     "read_rows",
+    "refuse_local_data",
     "reset_connection",
+    "reset_statement",
+    "send_bulk",
+    "send_local_data",
+    "send_long_data",
 ]

@@ -146,6 +146,11 @@ def encode_integer(number: int) -> Encoded:
     return NEWDECIMAL, lenenc_bytes(b"%d" % number)
 
 
+def encode_double(number: float) -> Encoded:
+    """A float as DOUBLE."""
+    return DOUBLE, _double(number)
+
+
 def _datetime(value: datetime) -> Encoded:
     moment = _day(value.year, value.month, value.day) + bytes((value.hour, value.minute, value.second))
     if value.microsecond:
@@ -165,7 +170,7 @@ _ENCODERS: dict[str, Callable[[Any], Encoded]] = {
     Kind.NULL: lambda _: NULL,
     Kind.BOOLEAN: lambda value: (TINY, b"\1" if value else b"\0"),
     Kind.INTEGER: encode_integer,
-    Kind.REAL: lambda value: (DOUBLE, _double(value)),
+    Kind.REAL: encode_double,
     Kind.DECIMAL: lambda text: (NEWDECIMAL, lenenc_bytes(text)),
     Kind.TEXT: lambda text: (VAR_STRING, lenenc_bytes(text)),
     Kind.BINARY: lambda data: (LONG_BLOB, lenenc_bytes(data)),

@@ -39,6 +39,8 @@ class Capability:
     MARIADB_EXTENDED_METADATA = 1 << 35
     MARIADB_CACHE_METADATA = 1 << 36
     MARIADB_BULK_UNIT_RESULTS = 1 << 37
+    NO_SCHEMA = 1 << 4
+    IGNORE_SPACE = 1 << 8
 
 
 class Com:
@@ -138,6 +140,9 @@ class FieldFlag:
     TIMESTAMP = 1024
     SET = 2048
     PART_KEY = 16384
+    NO_DEFAULT = 4096
+    ON_UPDATE_NOW = 8192
+    NUMERIC = 32768  # not sent: the client library of 1.1 adds it to columns with numbers
 
 
 class Indicator:

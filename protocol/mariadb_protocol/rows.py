@@ -38,24 +38,39 @@ class ResultMetadata:
 
     Attributes:
         columns: the column definitions, one per column.
-        text_decoders: one callable per column for the text protocol.
-        binary_decoders: one (size, callable) per column for the binary protocol.
     """
 
-    __slots__ = ("_binary_decoders", "_limits", "columns", "text_decoders")
+    __slots__ = ("_binary_decoders", "_limits", "_text_decoders", "columns")
 
     def __init__(self, columns: tuple[ColumnDefinition, ...], limits: Limits) -> None:
         self.columns = columns
-        self.text_decoders: tuple[Decoder, ...] = tuple(text_decoder(column, limits) for column in columns)
         self._limits = limits
+        self._text_decoders: tuple[Decoder, ...] | None = None
         self._binary_decoders: tuple[BinaryDecoder, ...] | None = None
 
     @property
+    def text_decoders(self) -> tuple[Decoder, ...]:
+        """One callable per column for the text protocol."""
+        found = self._text_decoders
+        if found is None:
+            found = self._text_decoders = tuple(map(self.text_decoder, self.columns))
+        return found
+
+    @property
     def binary_decoders(self) -> tuple[BinaryDecoder, ...]:
+        """One (size, callable) per column for the binary protocol."""
         found = self._binary_decoders
         if found is None:
-            found = self._binary_decoders = tuple(binary_decoder(column, self._limits) for column in self.columns)
+            found = self._binary_decoders = tuple(map(self.binary_decoder, self.columns))
         return found
+
+    def text_decoder(self, column: ColumnDefinition) -> Decoder:
+        """The decoder of a column in the text protocol; made once."""
+        return text_decoder(column, self._limits)
+
+    def binary_decoder(self, column: ColumnDefinition) -> BinaryDecoder:
+        """The decoder of a column in the binary protocol; made once."""
+        return binary_decoder(column, self._limits)
 
 
 # What decoders raise for bytes that are not a value of their type, and the loops below for ones that are not a row.

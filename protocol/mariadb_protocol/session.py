@@ -80,6 +80,7 @@ TRANSITIONS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "quit": (frozenset({State.READY, State.STREAMING, State.MORE_RESULTS}), frozenset({State.CLOSED})),
 }
 
+EVENTS_KEPT = 1000  # of one command; more are passed over
 SHAPES_KEPT = 64  # result-set layouts remembered per session
 SHAPE_SIZE_KEPT = 16384  # bytes of column definitions above which a layout is not remembered
 
@@ -101,12 +102,28 @@ class Session:
         warnings: warnings that the last statement left.
         schema: current default database as the server tracks it, None if there is none or it is not known.
         variables: system variables that the server reported by session tracking.
+        changed: the server reported a change of its session's state (session_track_state_change); set it back at will.
+        transaction: state of the transaction as the server tracks it (session_track_transaction_info), or "".
+        events: what the server reports, as (name, value), for somebody to take; None: not wanted.
         unknown_plugins: authentication plugins that the server asked for and this client lacks.
         cause: the exception that broke the session, None while it is whole.
     """
 
     __slots__ = (
-        *("after", "binary", "capabilities", "cause", "executed", "greeting", "last_end", "last_end_ok", "limits"),
+        *(
+            "after",
+            "binary",
+            "capabilities",
+            "cause",
+            "changed",
+            "events",
+            "executed",
+            "greeting",
+            "transaction",
+            "last_end",
+            "last_end_ok",
+            "limits",
+        ),
         *("metadata", "row_metadata", "schema", "shape", "shapes", "state", "status", "stream", "unknown_plugins"),
         *("variables", "warnings"),
     )
@@ -127,6 +144,9 @@ class Session:
         self.warnings = 0
         self.schema: str | None = None
         self.variables: dict[str, str] = {}
+        self.changed = False
+        self.transaction = ""
+        self.events: list[tuple[str, object]] | None = None
         self.unknown_plugins: list[str] = []
         self.cause: BaseException | None = None
         self.binary = False  # rows come in the binary protocol
@@ -144,12 +164,19 @@ class Session:
         """No further command is possible."""
         return self.state in (State.BROKEN, State.CLOSED)
 
+    @property
+    def mariadb(self) -> bool:
+        """The server is a MariaDB; so is one that has not greeted yet."""
+        return self.greeting is None or self.greeting.mariadb
+
     def negotiated(self, capability: int) -> bool:
         """Both sides have this capability."""
         return bool(self.capabilities & capability)
 
     def note(self, ok: OkPacket) -> None:
         """Take over what an OK or EOF packet says about the session."""
+        if self.events is not None and self.status != ok.status:
+            self._report("server_status", ok.status)
         self.status = ok.status
         self.warnings = ok.warnings
         if ok.track:
@@ -164,8 +191,19 @@ class Session:
                 self.variables[name] = value
                 if len(self.variables) > self.limits.session_variables:
                     raise LimitExceeded("session_variables", self.limits.session_variables, len(self.variables))
+                self._report(name, value)
             elif kind == SessionTrack.SCHEMA:
                 self.schema = value or None
+                self._report("schema", value)
+            elif kind == SessionTrack.STATE_CHANGE:
+                self.changed = self.changed or value == "1"
+                self._report("state_change", value)
+            elif kind == SessionTrack.TRANSACTION_STATE:
+                self.transaction = value
+
+    def _report(self, name: str, value: object) -> None:
+        if self.events is not None and len(self.events) < EVENTS_KEPT:
+            self.events.append((name, value))
 
     def fail(self, error: BaseException) -> None:
         """The exchange did not come to its end: nothing that may still arrive can be attributed."""

@@ -8,12 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from .binary import encode
 from .errors import ParameterError
 from .params import literal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    from .binary import Encoded
+
+    T = TypeVar("T")
 
 _STOPS = rb"[?%'\"`#\-/*\\]"  # where something other than plain text may begin
 _NAME = rb"%\(([^()]*)\)s"
@@ -42,9 +48,10 @@ class Statement:
         parts: the text around the placeholders, one part more than there are of these.
         style: one of `Style`; None without a placeholder.
         names: names of the placeholders, for style pyformat.
+        prepared: the statement with `?` for each placeholder, as COM_STMT_PREPARE wants it.
     """
 
-    __slots__ = ("_glue", "names", "parts", "style")
+    __slots__ = ("_glue", "names", "parts", "prepared", "style")
 
     def __init__(self, parts: tuple[bytes, ...], style: str | None, names: tuple[str, ...]) -> None:
         self.parts = parts
@@ -52,6 +59,7 @@ class Statement:
         self.names = names
         last = len(parts) - 1
         self._glue = [_apart(part, index > 0, index < last) for index, part in enumerate(parts)]
+        self.prepared = b"?".join(self._glue)
 
     def interpolate(self, parameters: Any, no_backslash_escapes: bool) -> bytes:
         """The statement with literals in the place of its placeholders.
@@ -63,23 +71,43 @@ class Statement:
         Raises:
             ParameterError: not of the kind that the style wants, too few or too many, or one that has no literal.
         """
+        return self.fill_in(self.values(parameters), no_backslash_escapes)
+
+    def fill_in(self, values: Sequence[Any], no_backslash_escapes: bool) -> bytes:
+        """As `interpolate`, for `values` that `values()` gave."""
         glue = self._glue
         if self.style is None:
             return glue[0]
-        values = self._values(parameters)
         pieces = [b""] * (2 * len(glue) - 1)
         pieces[::2] = glue
-        at = 1
-        try:
-            for value in values:
-                pieces[at] = literal(value, no_backslash_escapes)
-                at += 2
-        except ParameterError as error:
-            which = repr(self.names[at // 2]) if self.names else at // 2 + 1
-            raise type(error)(f"parameter {which}: {error}") from None
+        pieces[1::2] = self._each(lambda value: literal(value, no_backslash_escapes), values)
         return b"".join(pieces)
 
-    def _values(self, parameters: Any) -> Sequence[Any]:
+    def encode(self, values: Sequence[Any]) -> list[Encoded]:
+        """`values`, which `values()` gave, for the binary protocol; errors as for `interpolate`."""
+        return self._each(encode, values)
+
+    def _each(self, make: Callable[[Any], T], values: Sequence[Any]) -> list[T]:
+        made: list[T] = []
+        try:
+            for value in values:
+                made.append(make(value))
+        except ParameterError as error:
+            which = repr(self.names[len(made)]) if self.names else len(made) + 1
+            raise type(error)(f"parameter {which}: {error}") from None
+        return made
+
+    def values(self, parameters: Any) -> Sequence[Any]:
+        """The parameters in the order of the placeholders.
+
+        Args:
+            parameters: a sequence, or for style pyformat a mapping. Ignored if there are no placeholders.
+
+        Raises:
+            ParameterError: not of the kind that the style wants, too few or too many.
+        """
+        if self.style is None:
+            return ()
         if self.style == Style.PYFORMAT:
             if not isinstance(parameters, Mapping):
                 raise ParameterError(f"placeholders %(name)s want a mapping, not {type(parameters).__name__}")
@@ -127,6 +155,41 @@ def parse(
         ParameterError: several placeholder styles, or a comment for certain versions and the version is not known.
     """
     return _Scanner(statement, no_backslash_escapes, ansi_quotes, version, mariadb).scan()
+
+
+_LOAD = (
+    rb"\s*LOAD\s+(?:DATA|XML)\s+(?:(?:LOW_PRIORITY|CONCURRENT)\s+)?LOCAL\s+INFILE\s*"
+    rb"(?:'((?:[^'\\]|''|\\.)*)'|\"((?:[^\"\\]|\"\"|\\.)*)\")"
+)
+_LOAD_ESCAPES = {b"0": b"\0", b"b": b"\b", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"Z": b"\x1a"}
+
+
+def named_local_file(statement: bytes, no_backslash_escapes: bool) -> bytes | None:
+    """The name of the file that a LOAD DATA or LOAD XML LOCAL INFILE statement offers; None for other statements."""
+    import re
+
+    found = re.match(_LOAD, statement, re.IGNORECASE | re.DOTALL)
+    if found is None:
+        return None
+    mark, text = (b"'", found[1]) if found[1] is not None else (b'"', found[2])
+    if no_backslash_escapes:
+        return None if b"\\" in text else text.replace(mark * 2, mark)
+    return re.sub(
+        rb"\\(.)|''|\"\"",
+        lambda piece: mark if piece[1] is None else _LOAD_ESCAPES.get(piece[1], piece[1]),
+        text,
+        flags=re.DOTALL,
+    )
+
+
+# Words without which no statement changes the session in a way that session tracking does not report.
+_UNTRACKED = (b"@", b":=", b"GET_LOCK", b"HANDLER", b"CALL", b"EXECUTE", b"LOCK", b"BEGIN NOT")
+
+
+def may_change_session(statement: bytes) -> bool:
+    """The statement may leave something in the session that the server does not report; in doubt, it may."""
+    upper = statement.upper()
+    return any(word in upper for word in _UNTRACKED)
 
 
 class _Scanner:

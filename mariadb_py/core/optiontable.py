@@ -1,0 +1,184 @@
+"""The options of connect() as a table: names, aliases, types, defaults, ranges; and the names that are refused.
+
+Knows nothing of where values come from.
+"""
+
+from __future__ import annotations
+
+from mariadb_protocol.constants import Capability
+
+from ..exceptions import NotSupportedError, ProgrammingError
+from .endpoint import MAX_PORT, parse_hosts
+from .keywords import FLAG, FUNCTION, INTEGER, MAPPING, NAMES, SECONDS, SECRET, TEXT, Option, by_name, read_flag
+from .pooloptions import POOL_BY_NAME
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+# Limits of what the server takes.
+MIN_PACKET, MAX_PACKET = 1 << 10, 1 << 30  # of max_allowed_packet, in bytes
+MAX_FLAGS = (1 << 64) - 1
+MAX_ATTRIBUTES = 1 << 16  # bytes of all names and values together
+
+
+def _unicode(value: Any) -> str | None:
+    try:
+        value.encode() if isinstance(value, str) else None
+    except UnicodeEncodeError:
+        return "is not a text that UTF-8 can encode"
+    return None
+
+
+def _text(value: str) -> str | None:
+    return "may not contain a NUL character" if "\0" in value else _unicode(value)
+
+
+def _hosts(value: str) -> str | None:
+    if value and parse_hosts(value) is None:
+        return "is a name, an address, name:port or [address]:port, or a list of these with commas between them"
+    return _text(value)
+
+
+def _seconds(value: float) -> str | None:
+    return None if 0 <= value < float("inf") else "is a time in seconds of at least 0"
+
+
+def _within(least: int, most: int, what: str) -> Callable[[int], str | None]:
+    return lambda value: None if least <= value <= most else f"is {what} from {least} to {most}"
+
+
+def _flags(value: int) -> str | None:
+    if value > 0 and value & Capability.SSL:
+        raise NotSupportedError("client_flag: TLS is not supported in this version; nothing was sent")
+    return _within(0, MAX_FLAGS, "a number")(value)
+
+
+def _charset(value: str) -> str | None:
+    if value.lower() not in ("utf8mb4", "utf8"):
+        raise NotSupportedError(f"charset {value!r} is not supported: a connection speaks utf8mb4")
+    return None
+
+
+def _zero_date(value: str) -> str | None:
+    return None if value in ("str", "raise") else 'is None, "str" or "raise"'
+
+
+def _attributes(value: dict[str, str]) -> str | None:
+    for text in (*value, *value.values()):
+        wrong = _text(text)
+        if wrong is not None:
+            return wrong
+    size = sum(len(name.encode()) + len(text.encode()) for name, text in value.items())
+    return None if size <= MAX_ATTRIBUTES else f"has {size} bytes; {MAX_ATTRIBUTES} are allowed"
+
+
+def _or_none(value: Any) -> Any:
+    """0 and the empty text mean none in the keywords; None is what the rest of the driver understands."""
+    return value or None
+
+
+def _groups(value: Any) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+CONNECT_OPTIONS = (
+    # Where the values come from
+    Option("uri", TEXT, secret=True, textual=False),
+    Option("default_file", TEXT, check=_text),
+    Option("default_group", NAMES, (), convert=_groups, items=(str,)),
+    Option("environment", FLAG, False, convert=bool, textual=False),
+    # Where the server is
+    Option("host", TEXT, check=_hosts),
+    Option("port", INTEGER, 0, check=_within(0, MAX_PORT, "a number")),
+    Option("unix_socket", TEXT, aliases=("socket",), check=_text),
+    # Who is there
+    Option("user", TEXT, aliases=("username",), check=_text),
+    Option("password", SECRET, aliases=("passwd",), check=_unicode, secret=True),
+    Option("database", TEXT, aliases=("db",), check=_text, convert=_or_none),
+    Option("connect_attrs", MAPPING, check=_attributes, convert=dict, items=(str, str), secret=True),
+    # Times in seconds
+    Option("connect_timeout", SECONDS, 10, check=_seconds, convert=_or_none),
+    Option("read_timeout", SECONDS, check=_seconds, convert=_or_none),
+    Option("write_timeout", SECONDS, check=_seconds, convert=_or_none),
+    Option("socket_timeout", SECONDS, check=_seconds, convert=_or_none),
+    # The session
+    Option("autocommit", FLAG, False, convert=bool),
+    Option("init_command", TEXT, check=_text, secret=True),
+    Option("read_only", FLAG, False, convert=bool),
+    Option(
+        "charset", TEXT, aliases=("character_encoding", "character_set"), check=_charset, convert=lambda _: "utf8mb4"
+    ),
+    Option("client_flag", INTEGER, 0, check=_flags),
+    Option("compress", FLAG, False, convert=bool),
+    Option("local_infile", FLAG, False, convert=bool),
+    Option("max_allowed_packet", INTEGER, check=_within(MIN_PACKET, MAX_PACKET, "a size in bytes")),
+    Option("reconnect", FLAG, False, convert=bool),
+    Option("status_callback", FUNCTION),
+    Option("plugin_dir", TEXT),
+    # Statements and results
+    Option("binary", FLAG, False, convert=bool),
+    Option("dictionary", FLAG, False, convert=bool),
+    Option("named_tuple", FLAG, False, convert=bool),
+    Option("native_object", FLAG, False, convert=bool),
+    Option("zero_date", TEXT, check=_zero_date),
+    Option("converter", MAPPING, convert=dict, items=(int, FUNCTION[0])),
+    Option("cache_prep_stmts", FLAG, True, convert=bool),
+    Option("prep_stmt_cache_size", INTEGER, 100, check=_within(0, 1 << 16, "a number")),
+    Option("pipeline", FLAG, convert=bool),
+)
+CONNECT_BY_NAME = by_name(CONNECT_OPTIONS)
+
+# Known, and refused rather than overlooked: a connection that should have been encrypted must not be opened in plain.
+TLS_KEYWORDS = (
+    *("ssl", "use_ssl", "ssl_key", "ssl_cert", "ssl_ca", "ssl_capath", "ssl_cipher", "ssl_crl", "ssl_crlpath"),
+    *("ssl_verify_cert", "tls_version", "tls_fp", "tls_fp_list", "tls_peer_fp", "tls_peer_fp_list"),
+)
+# In texts, the options of other programs count as well; these are switches, and can be switched off.
+_TLS_PREFIXES = ("ssl_", "tls_")
+_TLS_SWITCHES = (
+    *("ssl", "use_ssl", "ssl_verify_cert", "ssl_verify_server_cert", "ssl_enforce", "ssl_mode"),
+    *("tls_enforce", "tls_verify_peer"),
+)
+LATER_KEYWORDS = ("query_timeout",)
+
+
+def is_tls(name: str) -> bool:
+    """Whether an option of this name, in a text, is about TLS."""
+    return name in TLS_KEYWORDS or name.startswith(_TLS_PREFIXES)
+
+
+def switched_off(name: str, text: str) -> bool:
+    """Whether a text for an option about TLS asks for no TLS."""
+    if name not in _TLS_SWITCHES:
+        return not text
+    return read_flag(text) is False or text.lower() in ("", "disabled")
+
+
+def refusal(name: str, origin: str = "") -> Exception | None:
+    """The reason why a known option with a value that asks for something is not accepted; None if it is not known."""
+    shown = f"{name} (from {origin})" if origin else name
+    if is_tls(name) if origin else name in TLS_KEYWORDS:
+        return NotSupportedError(f"{shown}: TLS is not supported in this version; nothing was sent")
+    if name in LATER_KEYWORDS:
+        return NotSupportedError(f"{shown} is not supported in this version; it comes in a later one")
+    return ProgrammingError("dsn keyword is not supported") if name == "dsn" else None
+
+
+def unknown(name: str, origin: str = "") -> Exception:
+    """The error for a name that no option of connect() has."""
+    if name in POOL_BY_NAME:
+        if origin:
+            return ProgrammingError(
+                f"{name} is an option of a pool, and can only be given as a keyword (from {origin})"
+            )
+        return TypeError(f"{name} is an option of a pool, and no pool_name is given")
+    from difflib import get_close_matches
+
+    known = CONNECT_BY_NAME if origin else (*CONNECT_BY_NAME, *POOL_BY_NAME)
+    near = get_close_matches(name, known, 1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    if origin:
+        return ProgrammingError(f"There is no option {name!r} (from {origin}){hint}")
+    return TypeError(f"connect() has no keyword {name!r}{hint}")
