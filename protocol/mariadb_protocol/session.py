@@ -6,7 +6,7 @@ The state table below is read by the code, by tests and by people:
                      STREAMING --read_rows--> STREAMING | MORE_RESULTS | READY
                      MORE_RESULTS --next_result--> STREAMING | MORE_RESULTS | READY
     any command while it runs: BUSY; ended by anything but `return`: BROKEN, for good
-    the server said or did something final: CLOSED
+    behind a refused login, and quit: CLOSED
 
 Knows no socket and no DB-API.
 """
@@ -51,18 +51,12 @@ class State:
 # command -> (states in which it may begin, states in which it may leave the session)
 TRANSITIONS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "login": (frozenset({State.NEW}), frozenset({State.READY, State.CLOSED})),
-    "query": (frozenset({State.READY}), frozenset({State.READY, State.STREAMING, State.MORE_RESULTS, State.CLOSED})),
-    "read_rows": (
-        frozenset({State.STREAMING}),
-        frozenset({State.READY, State.STREAMING, State.MORE_RESULTS, State.CLOSED}),
-    ),
-    "next_result": (
-        frozenset({State.MORE_RESULTS}),
-        frozenset({State.READY, State.STREAMING, State.MORE_RESULTS, State.CLOSED}),
-    ),
-    "ping": (frozenset({State.READY}), frozenset({State.READY, State.CLOSED})),
-    "init_db": (frozenset({State.READY}), frozenset({State.READY, State.CLOSED})),
-    "reset_connection": (frozenset({State.READY}), frozenset({State.READY, State.CLOSED})),
+    "query": (frozenset({State.READY}), frozenset({State.READY, State.STREAMING, State.MORE_RESULTS})),
+    "read_rows": (frozenset({State.STREAMING}), frozenset({State.READY, State.STREAMING, State.MORE_RESULTS})),
+    "next_result": (frozenset({State.MORE_RESULTS}), frozenset({State.READY, State.STREAMING, State.MORE_RESULTS})),
+    "ping": (frozenset({State.READY}), frozenset({State.READY})),
+    "init_db": (frozenset({State.READY}), frozenset({State.READY})),
+    "reset_connection": (frozenset({State.READY}), frozenset({State.READY})),
     "change_user": (frozenset({State.READY}), frozenset({State.READY, State.CLOSED})),
     "quit": (frozenset({State.READY, State.STREAMING, State.MORE_RESULTS}), frozenset({State.CLOSED})),
 }
@@ -196,7 +190,7 @@ def command(
             except BaseException as error:
                 session.fail(error)
                 raise
-            session.state = State.CLOSED if session.stream.out_of_band else session.after
+            session.state = session.after
             return answer
 
         return run  # type: ignore[return-value]  # positional parameter names are not kept by wraps()

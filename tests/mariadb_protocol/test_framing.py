@@ -2,18 +2,18 @@ from __future__ import annotations
 
 import re
 import tracemalloc
+from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mariadb_protocol import ConnectionClosed, LimitExceeded, LocalProtocolError, RemoteProtocolError, State
+from mariadb_protocol import ConnectionClosed, LimitExceeded, LocalProtocolError, RemoteProtocolError
 from mariadb_protocol.constants import MAX_PAYLOAD, Limits
 from mariadb_protocol.framing import PacketStream
 from tests.support.faults import cut_everywhere
 from tests.support.script_fields import payloads
 from tests.support.scripts import (
-    AUTOCOMMIT,
     HANGS_UP,
     Script,
     call,
@@ -34,8 +34,12 @@ from tests.support.scripts import (
     text,
 )
 
+if TYPE_CHECKING:
+    from mariadb_protocol import Session
+    from mariadb_protocol.events import Command
+    from tests.support.scripts import Step
+
 KILLED = err(1927, b"Connection was killed", b"70100")
-KILLED_SAYS = ("err", 1927, "70100", "Connection was killed")
 PING = client(b"\x0e")
 SELECT = client(b"\x03SELECT 1")
 
@@ -138,41 +142,25 @@ def test_sequence_ids_wrap() -> None:
 
 
 FAREWELLS = [
-    Script("instead of OK", call("ping"), [PING, server(KILLED, sequence=0), HANGS_UP], KILLED_SAYS),
-    Script(
-        "instead of a result set",
-        call("query", b"SELECT 1"),
-        [SELECT, server(KILLED, sequence=0), HANGS_UP],
-        KILLED_SAYS,
-    ),
-    Script(
-        "among rows",
-        call("query", b"SELECT 1"),
-        [SELECT, server(b"\x01", column(), row(b"a")), server(KILLED, sequence=0), HANGS_UP],
-        ("rows", ["c"], [("a",)], KILLED_SAYS),
-    ),
+    ("instead of OK", call("ping"), [PING]),
+    ("instead of a result set", call("query", b"SELECT 1"), [SELECT]),
+    ("among column definitions", call("query", b"SELECT 1"), [SELECT, server(b"\x02", column())]),
+    ("among rows", call("query", b"SELECT 1"), [SELECT, server(b"\x01", column(), row(b"a"))]),
 ]
 
 
-@pytest.mark.parametrize("script", FAREWELLS, ids=repr)
-def test_farewell(script: Script) -> None:
-    script.state = State.CLOSED
+@pytest.mark.parametrize(("name", "command", "steps"), FAREWELLS, ids=[name for name, _, _ in FAREWELLS])
+def test_farewell(name: str, command: Callable[[Session], Command[Any]], steps: list[Step]) -> None:
+    script = Script(name, command, [*steps, server(KILLED, sequence=0), HANGS_UP], raises=ConnectionClosed)
+    script.match = "^Connection was killed$"
     replay_all_ways(script)
     cut_everywhere(script)
 
 
-def test_farewell_among_column_definitions_is_not_an_answer() -> None:
-    """Nothing has been said about a result yet that could end with it."""
-    steps = [SELECT, server(b"\x02", column()), server(KILLED, sequence=0)]
-    script = Script("columns", call("query", b"SELECT 1"), steps, raises=RemoteProtocolError)
-    replay_all_ways(script)
-
-
-def test_farewell_instead_of_a_continuation() -> None:
-    stream = PacketStream(1 << 30)
-    full = packets(0, b"x" * MAX_PAYLOAD)[:-4]
-    assert collect(stream, full, packets(0, KILLED)) == KILLED
-    assert stream.out_of_band
+def test_farewell_says_why() -> None:
+    with pytest.raises(ConnectionClosed) as caught:
+        collect(PacketStream(1 << 30), packets(0, b"x" * MAX_PAYLOAD)[:-4], packets(0, KILLED))
+    assert (caught.value.errno, caught.value.sqlstate) == (1927, "70100")
 
 
 def test_no_continuation() -> None:
@@ -181,17 +169,16 @@ def test_no_continuation() -> None:
         collect(PacketStream(1 << 30), full, packets(7, b"x"))
 
 
-@pytest.mark.parametrize("end", [(), (HANGS_UP,)], ids=["open", "hung up"])
-def test_farewell_before_a_command_is_its_answer(end: tuple[tuple[str, bytes], ...]) -> None:
-    farewell = packets(0, KILLED)
-    steps = [PING, ("server", packets(1, ok()) + farewell), PING, *end]
-    script = Script("early", in_turn(call("ping"), call("ping")), steps, [AUTOCOMMIT, KILLED_SAYS])
-    script.state = State.CLOSED
-    if not end:
-        steps.append(server(b"whatever follows"))
+def test_farewell_before_a_command_is_known_before_it_is_sent() -> None:
+    steps = [PING, ("server", packets(1, ok()) + packets(0, KILLED))]
+    script = Script("early", in_turn(call("ping"), call("ping")), steps, raises=ConnectionClosed)
     replay(script)
-    replay(script, (11,))
-    replay(script, (len(farewell) + 11,))
+
+
+def test_farewell_before_a_command_that_comes_late() -> None:
+    steps = [PING, ("server", packets(1, ok())), PING, server(KILLED, sequence=0), HANGS_UP]
+    script = Script("late", in_turn(call("ping"), call("ping")), steps, raises=ConnectionClosed)
+    replay_all_ways(script)
 
 
 @pytest.mark.parametrize("size", [1, 4])
@@ -204,7 +191,16 @@ def test_the_beginning_of_a_farewell_is_not_enough_to_send_a_command(size: int) 
 
 
 @pytest.mark.parametrize(
-    "unasked", [packets(0, ok()), packets(1, KILLED), packets(0, b""), packets(1, ok()), b"\0", b"\xff" * 9]
+    "unasked",
+    [
+        packets(0, ok()),
+        packets(1, KILLED),
+        packets(0, b""),
+        packets(1, ok()),
+        b"\0",
+        b"\xff" * 9,
+        packets(0, KILLED)[:-1],
+    ],
 )
 def test_unasked_bytes(unasked: bytes) -> None:
     steps = [PING, ("server", packets(1, ok()) + unasked)]

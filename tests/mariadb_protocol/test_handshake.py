@@ -176,15 +176,6 @@ LOGINS = [
         state=State.CLOSED,
         session={"greeting": None},
     ),
-    logs_in(
-        "killed while logging in",
-        greeting(),
-        is_user,
-        outcome=err(1053, b"Shutdown", b"08S01"),
-        sequence=0,
-        answer=("err", 1053, "08S01", "Shutdown"),
-        state=State.CLOSED,
-    ),
 ]
 
 

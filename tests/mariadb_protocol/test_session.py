@@ -80,7 +80,6 @@ def simple(name: str, code: bytes, *arguments: bytes) -> list[tuple[str, str, An
     return [
         (name, State.READY, run, [said, server(ok())]),
         (name, State.READY, run, [said, server(err(1, b""))]),
-        (name, State.CLOSED, run, [said, ("server", FAREWELL)]),
     ]
 
 
@@ -107,7 +106,6 @@ ROADS: list[tuple[str, str, Callable[[Session], Command[Any]], list[Step]]] = [
     ("query", State.STREAMING, call("query", b"SELECT 1", 1), [SELECT, server(*HEAD, row(b"1"))]),
     ("query", State.MORE_RESULTS, QUERY, [SELECT, server(ok(status=MORE))]),
     ("query", State.MORE_RESULTS, QUERY, [SELECT, server(*FIRST)]),
-    ("query", State.CLOSED, QUERY, [SELECT, ("server", FAREWELL)]),
     ("read_rows", State.READY, query_then("read_rows", minimum=0), [SELECT, server(*HEAD), server(end(), sequence=3)]),
     *(
         ("read_rows", state, query_then("read_rows", 1, minimum=1), [SELECT, ("server", reply(*ONE_ROW) + last)])
@@ -115,7 +113,6 @@ ROADS: list[tuple[str, str, Callable[[Session], Command[Any]], list[Step]]] = [
             (State.READY, packets(4, end())),
             (State.STREAMING, packets(4, row(b"2"))),
             (State.MORE_RESULTS, packets(4, end(MORE))),
-            (State.CLOSED, FAREWELL),
         )
     ),
     *(
@@ -125,7 +122,6 @@ ROADS: list[tuple[str, str, Callable[[Session], Command[Any]], list[Step]]] = [
             (State.READY, packets(4, err(1, b""))),
             (State.STREAMING, packets(4, *HEAD, row(b"2"))),
             (State.MORE_RESULTS, packets(4, ok(status=MORE))),
-            (State.CLOSED, FAREWELL),
         )
     ),
     *simple("ping", b"\x0e"),
