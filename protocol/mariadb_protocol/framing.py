@@ -9,7 +9,8 @@ from __future__ import annotations
 from struct import Struct
 
 from .constants import MAX_PAYLOAD, Header
-from .errors import ConnectionClosed, LimitExceeded, LocalProtocolError, RemoteProtocolError
+from .errors import ConnectionClosed, LimitExceeded, LocalProtocolError, ProtocolError, RemoteProtocolError
+from .messages import decode_err
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,16 +26,14 @@ class PacketStream:
         data: bytes received, of which those from `pos` on are not consumed.
         pos: offset of the first byte not consumed.
         sequence: sequence id that the next packet must have.
-        out_of_band: the server sent an ERR packet with sequence id 0: it announces that it ends the connection.
     """
 
-    __slots__ = ("_deferred", "_limit", "_limit_name", "data", "out_of_band", "plain", "pos", "sequence")
+    __slots__ = ("_deferred", "_limit", "_limit_name", "data", "plain", "pos", "sequence")
 
     def __init__(self, limit: int) -> None:
         self.data = b""
         self.pos = 0
         self.sequence = 0
-        self.out_of_band = False
         self._deferred = b""
         self.set_limit("packet_size", limit)
 
@@ -54,7 +53,7 @@ class PacketStream:
     def command(self, code: bytes, body: bytes = b"") -> bytes:
         """The packets of a command; the answer starts with sequence id 1."""
         if self.pos != len(self.data):
-            self._check_unasked(self.data[self.pos :])
+            raise self._unasked(self.data[self.pos :])
         self.sequence = 0
         if self._deferred:
             deferred, self._deferred = self._deferred, b""
@@ -93,8 +92,6 @@ class PacketStream:
         """Add what the driver received; `b""` is the end of the stream."""
         if not chunk:
             left = len(self.data) - self.pos
-            if left >= 4 and left >= 4 + self.next_length():
-                return  # the server's farewell came before the command; it is read first
             raise ConnectionClosed(
                 f"the server closed the connection ({left} bytes of an unfinished packet had arrived)"
             )
@@ -155,9 +152,7 @@ class PacketStream:
             if total > self._limit:
                 raise LimitExceeded(self._limit_name, self._limit, total)
             if self.data[self.pos + 3] != self.sequence:
-                yield from self.fill(4 + min(length, 1))
-                self._check_farewell()
-                parts.clear()  # the payload that it interrupts will never be complete
+                yield from self._farewell(length)
             yield from self.fill(4 + length)
             start = self.pos + 4
             parts.append(self.data[start : start + length])
@@ -166,14 +161,24 @@ class PacketStream:
             if length < MAX_PAYLOAD:
                 return b"".join(parts) if len(parts) > 1 else parts[0]
 
-    def _check_unasked(self, left: bytes) -> None:
-        """Between commands only the server's farewell may arrive; the next command reads it as its answer."""
-        if not (len(left) > 4 and left[3] == 0 and left[4] == Header.ERR):
-            raise RemoteProtocolError(f"{len(left)} bytes arrived that no command asked for")
-
-    def _check_farewell(self) -> None:
-        """A packet that is out of order is an ERR packet with sequence id 0, or breaks the protocol."""
+    def _farewell(self, length: int) -> Command[None]:
+        """A packet that is out of order is an ERR packet with sequence id 0: the server ends the connection."""
+        yield from self.fill(4 + min(length, 1))
         sequence = self.data[self.pos + 3]
-        if sequence != 0 or self.next_length() == 0 or self.data[self.pos + 4] != Header.ERR:
+        if sequence != 0 or length == 0 or self.data[self.pos + 4] != Header.ERR:
             raise RemoteProtocolError(f"packet out of order: sequence id {sequence}, expected {self.sequence}")
-        self.out_of_band = True
+        yield from self.fill(4 + length)
+        raise _closed(self.data[self.pos + 4 : self.pos + 4 + length])
+
+    def _unasked(self, left: bytes) -> ProtocolError:
+        """The error for bytes that arrived between two commands, where only a farewell may."""
+        length = self.next_length()
+        if 4 < len(left) == 4 + length and left[3] == 0 and left[4] == Header.ERR:
+            return _closed(left[4:])
+        return RemoteProtocolError(f"{len(left)} bytes arrived that no command asked for")
+
+
+def _closed(payload: bytes) -> ConnectionClosed:
+    """The error for the reason that the server gave."""
+    reason = decode_err(payload)
+    return ConnectionClosed(reason.message, reason.errno, reason.sqlstate)

@@ -92,7 +92,7 @@ def login(session: Session, credentials: Credentials) -> Command[OkPacket | ErrP
     greeting = decode_greeting((yield from stream.read()))
     if isinstance(greeting, ErrPacket):
         return greeting
-    _check(session, greeting)
+    _check(session, greeting, credentials)
     session.capabilities = negotiate(greeting, credentials)
     session.status = greeting.status
     plugin, answer, exchange = first_answer(greeting.plugin, credentials.password, greeting.scramble)
@@ -109,11 +109,12 @@ def login(session: Session, credentials: Credentials) -> Command[OkPacket | ErrP
     return outcome
 
 
-def _check(session: Session, greeting: Greeting) -> None:
+def _check(session: Session, greeting: Greeting, credentials: Credentials) -> None:
     session.greeting = greeting
     if session.stream.pos != len(session.stream.data):
         raise RemoteProtocolError(f"{len(session.stream.data) - session.stream.pos} bytes arrived behind the greeting")
-    missing = REQUIRED & ~greeting.capabilities
+    needed = REQUIRED | C.CONNECT_WITH_DB if credentials.database else REQUIRED
+    missing = needed & ~greeting.capabilities
     if missing:
         raise RemoteProtocolError(f"the server lacks capabilities that this client needs: 0x{missing:x}")
 

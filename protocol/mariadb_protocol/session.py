@@ -8,7 +8,7 @@ The state table below is read by the code, by tests and by people:
     execute, prepare_and_execute: as query; query --> LOCAL_DATA --send_local_data--> as query
     READY --send_bulk--> BULK_SENT --read_bulk--> READY | MORE_RESULTS
     any command while it runs: BUSY; ended by anything but `return`: BROKEN, for good
-    the server said or did something final: CLOSED
+    behind a refused login, and quit: CLOSED
 
 Knows no socket and no DB-API.
 """
@@ -53,30 +53,30 @@ class State:
     CLOSED = "closed"
 
 
-_AFTER_RESULT = frozenset({State.READY, State.STREAMING, State.MORE_RESULTS, State.CLOSED})
+_AFTER_RESULT = frozenset({State.READY, State.STREAMING, State.MORE_RESULTS})
 _AFTER_STATEMENT = _AFTER_RESULT | {State.LOCAL_DATA}
 _READY = frozenset({State.READY})
-_AFTER_COMMAND = frozenset({State.READY, State.CLOSED})
+_AFTER_LOGIN = frozenset({State.READY, State.CLOSED})
 
 # command -> (states in which it may begin, states in which it may leave the session)
 TRANSITIONS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
-    "login": (frozenset({State.NEW}), _AFTER_COMMAND),
+    "login": (frozenset({State.NEW}), _AFTER_LOGIN),
     "query": (_READY, _AFTER_STATEMENT),
-    "prepare": (_READY, _AFTER_COMMAND),
+    "prepare": (_READY, _READY),
     "execute": (_READY, _AFTER_RESULT),
     "prepare_and_execute": (_READY, _AFTER_RESULT),
-    "fetch": (_READY, _AFTER_COMMAND),
+    "fetch": (_READY, _READY),
     "send_long_data": (_READY, _READY),
-    "reset_statement": (_READY, _AFTER_COMMAND),
+    "reset_statement": (_READY, _READY),
     "send_bulk": (_READY, frozenset({State.BULK_SENT})),
-    "read_bulk": (frozenset({State.BULK_SENT}), _AFTER_COMMAND),
+    "read_bulk": (frozenset({State.BULK_SENT}), _READY),
     "read_rows": (frozenset({State.STREAMING}), _AFTER_RESULT),
     "next_result": (frozenset({State.MORE_RESULTS}), _AFTER_STATEMENT),
     "send_local_data": (frozenset({State.LOCAL_DATA}), _AFTER_STATEMENT),
-    "ping": (_READY, _AFTER_COMMAND),
-    "init_db": (_READY, _AFTER_COMMAND),
-    "reset_connection": (_READY, _AFTER_COMMAND),
-    "change_user": (_READY, _AFTER_COMMAND),
+    "ping": (_READY, _READY),
+    "init_db": (_READY, _READY),
+    "reset_connection": (_READY, _READY),
+    "change_user": (_READY, _AFTER_LOGIN),
     "quit": (frozenset({State.READY, State.STREAMING, State.MORE_RESULTS}), frozenset({State.CLOSED})),
 }
 
@@ -249,7 +249,7 @@ def command(
             except BaseException as error:
                 session.fail(error)
                 raise
-            session.state = State.CLOSED if session.stream.out_of_band else session.after
+            session.state = session.after
             return answer
 
         return run  # type: ignore[return-value]  # positional parameter names are not kept by wraps()

@@ -1,14 +1,14 @@
 """Byte scripts: what a server sends and what it must hear, and the ways of replaying them against a command.
 
-The encoder and decoder below are code of their own, so that an error in `mariadb_protocol.wire` cannot hide behind the
-same error here. A script is played by a `Peer`, which cuts the server's bytes into chunks at given offsets.
+The encoder below is code of its own, so that an error in `mariadb_protocol.wire` cannot hide behind the same error
+here; so is the decoder of what the client sends, in `script_fields`. A script is played by a `Peer`, which cuts the
+server's bytes into chunks at given offsets.
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from hashlib import sha1
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Callable, Union
 
@@ -162,107 +162,9 @@ def switch(plugin: bytes, data: bytes) -> bytes:
     return b"\xfe" + plugin + b"\0" + data
 
 
-# Decoder
-
-
-def payloads(data: bytes) -> list[tuple[int, bytes]]:
-    """What a client sent, as (first sequence id, payload); its packets must be complete and in order."""
-    found: list[tuple[int, bytes]] = []
-    parts: list[bytes] = []
-    while data:
-        length = data[0] | data[1] << 8 | data[2] << 16
-        if parts:
-            assert data[3] == (found[-1][0] + len(parts)) & 0xFF
-        else:
-            found.append((data[3], b""))
-        assert len(data) >= 4 + length
-        parts.append(data[4 : 4 + length])
-        data = data[4 + length :]
-        if length < TOP:
-            found[-1] = found[-1][0], b"".join(parts)
-            parts = []
-    assert not parts, "a long payload is not ended"
-    return found
-
-
-class Fields:
-    """Takes a payload of the client apart, from front to back."""
-
-    def __init__(self, payload: bytes) -> None:
-        self.left = payload
-
-    def take(self, count: int) -> bytes:
-        """The next `count` bytes."""
-        assert len(self.left) >= count
-        taken, self.left = self.left[:count], self.left[count:]
-        return taken
-
-    def number(self, width: int) -> int:
-        """A fixed-width integer."""
-        return sum(byte << 8 * index for index, byte in enumerate(self.take(width)))
-
-    def terminated(self) -> bytes:
-        """A string that ends with NUL."""
-        value, nul, self.left = self.left.partition(b"\0")
-        assert nul
-        return value
-
-    def prefixed(self) -> bytes:
-        """A length-encoded string."""
-        first = self.number(1)
-        return self.take(first if first < 0xFB else self.number({0xFC: 2, 0xFD: 3, 0xFE: 8}[first]))
-
-
-def handshake_fields(payload: bytes) -> dict[str, Any]:
-    """A handshake response as a server reads it."""
-    fields = Fields(payload)
-    flags = fields.number(4)
-    read: dict[str, Any] = {"max_packet": fields.number(4), "collation": fields.number(1)}
-    assert fields.take(19) == bytes(19)
-    flags |= fields.number(4) << 32
-    read["capabilities"] = flags
-    read["user"] = fields.terminated()
-    lenenc_data = flags & Capability.PLUGIN_AUTH_LENENC_DATA
-    read["answer"] = fields.prefixed() if lenenc_data else fields.take(fields.number(1))
-    if flags & Capability.CONNECT_WITH_DB:
-        read["database"] = fields.terminated()
-    return {**read, **_login_tail(fields, flags)}
-
-
-def change_user_fields(payload: bytes, capabilities: int) -> dict[str, Any]:
-    """A COM_CHANGE_USER payload as a server reads it."""
-    fields = Fields(payload)
-    assert fields.number(1) == 0x11
-    read: dict[str, Any] = {"user": fields.terminated(), "answer": fields.take(fields.number(1))}
-    read["database"] = fields.terminated()
-    read["collation"] = fields.number(2)
-    return {**read, **_login_tail(fields, capabilities)}
-
-
-def _login_tail(fields: Fields, flags: int) -> dict[str, Any]:
-    read: dict[str, Any] = {}
-    if flags & Capability.PLUGIN_AUTH:
-        read["plugin"] = fields.terminated()
-    if flags & Capability.CONNECT_ATTRS:
-        block = Fields(fields.prefixed())
-        read["attributes"] = {}
-        while block.left:
-            key = block.prefixed()
-            read["attributes"][key] = block.prefixed()
-    assert not fields.left
-    return read
-
-
-def proves(password: bytes, challenge: bytes, answer: bytes) -> bool:
-    """The server's side of mysql_native_password: it knows only SHA1(SHA1(password))."""
-    if not password or not answer:
-        return password == answer
-    stored = sha1(sha1(password).digest()).digest()
-    mask = sha1(challenge + stored).digest()
-    return len(answer) == 20 and sha1(bytes(a ^ b for a, b in zip(answer, mask))).digest() == stored
-
-
 # Sessions and commands
+
+AUTOCOMMIT = OkPacket(status=2)  # what `ok()`, `end()` and `eof()` say by default
 
 
 def ready_session(capabilities: int = WANTED, limits: Limits | None = None) -> Session:
@@ -303,6 +205,23 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
 COMMANDS = SimpleNamespace(**{name: _traced(name, getattr(protocol, _NAMES.get(name, name))) for name in ARGUMENTS})
 
 
+def call(name: str, *arguments: Any, **keywords: Any) -> Callable[[Session], Command[Any]]:
+    """A command with its arguments, for a Script."""
+    return lambda session: getattr(COMMANDS, name)(session, *arguments, **keywords)
+
+
+def in_turn(*commands: Callable[[Session], Command[Any]]) -> Callable[[Session], Command[Any]]:
+    """Several commands, for a Script; their answers as a list."""
+
+    def run(session: Session) -> Command[Any]:
+        answers = []
+        for command in commands:
+            answers.append((yield from command(session)))
+        return answers
+
+    return run
+
+
 def refuses_all(session: Session) -> None:
     """No command may begin any more, and trying changes nothing."""
     state = session.state
@@ -324,12 +243,30 @@ def plain(answer: Any) -> Any:
         return "err", answer.errno, answer.sqlstate, answer.message
     if isinstance(answer, ResultSet):
         return "rows", [column.name for column in answer.metadata.columns], answer.rows, plain(answer.end)
-    if isinstance(answer, (list, tuple)):
+    if isinstance(answer, list):
         return [plain(part) for part in answer]
     return answer
 
 
+def result_set(names: list[str], rows: list[tuple[Any, ...]], end: OkPacket | ErrPacket | None = AUTOCOMMIT) -> Any:
+    """A ResultSet as `plain` writes it."""
+    return "rows", names, rows, plain(end)
+
+
 # Scripts
+
+
+def client(payload: bytes, sequence: int = 0) -> Step:
+    """The client must send this payload."""
+    return "client", packets(sequence, payload)
+
+
+def server(*payloads: bytes, sequence: int = 1) -> Step:
+    """The server sends these payloads, numbered from `sequence`."""
+    return "server", packets(sequence, *payloads)
+
+
+HANGS_UP: Step = ("eof", b"")
 
 
 class Script:
@@ -339,7 +276,7 @@ class Script:
         name: what it shows.
         command: makes the generator to drive from a session.
         steps: ("client", bytes or predicate) and ("server", bytes), and ("eof", b"") where the server hangs up.
-        answer: what the generator returns, as `plain` writes it.
+        answer: what the generator returns, or that as `plain` writes it.
         raises: what it raises instead; `match` is a pattern for its message.
         state: state of the session afterwards.
         start: makes the session.

@@ -1,0 +1,277 @@
+"""session.py: the state table against what scripts reach, and what breaks a session."""
+
+from __future__ import annotations
+
+import gc
+from typing import TYPE_CHECKING, Any, Callable
+
+import pytest
+
+from mariadb_protocol import Credentials, LocalProtocolError, OkPacket, Session, State
+from mariadb_protocol.constants import Limits, Status
+from mariadb_protocol.rows import ResultMetadata
+from mariadb_protocol.session import TRANSITIONS
+from tests.support.scripts import (
+    ARGUMENTS,
+    COMMANDS,
+    REACHED,
+    Script,
+    call,
+    client,
+    column,
+    end,
+    err,
+    greeting,
+    in_turn,
+    ok,
+    packets,
+    ready_session,
+    refuses_all,
+    replay,
+    row,
+    server,
+    text,
+    tracked,
+)
+
+if TYPE_CHECKING:
+    from mariadb_protocol.events import Command
+    from tests.support.scripts import Step
+
+STATES = sorted(value for name, value in vars(State).items() if name.isupper())
+MORE = 2 | Status.MORE_RESULTS_EXISTS
+FAREWELL = packets(0, err(1927, b"Connection was killed", b"70100"))
+NUMBER = column(b"n", 3)
+SELECT = client(b"\x03SELECT 1")
+
+# The state table, as a test sees it
+
+
+def test_the_table_names_every_command_and_every_state() -> None:
+    assert set(TRANSITIONS) == set(ARGUMENTS)
+    named = {state for before, after in TRANSITIONS.values() for state in before | after}
+    assert named == set(STATES) - {State.BUSY, State.BROKEN}
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("name", TRANSITIONS)
+def test_where_a_command_may_begin(name: str, state: str) -> None:
+    session = ready_session()
+    session.state = state
+    session.row_metadata = ResultMetadata((), session.limits)
+    command = getattr(COMMANDS, name)(session, *ARGUMENTS[name])
+    if state in TRANSITIONS[name][0]:
+        next(command)
+        assert session.state == State.BUSY
+        return
+    with pytest.raises(LocalProtocolError, match=f"^{name} is not possible, the session is {state}$"):
+        next(command)
+    assert session.state == state
+
+
+def reply(*payloads: bytes) -> bytes:
+    return packets(1, *payloads)
+
+
+def simple(name: str, code: bytes, *arguments: bytes) -> list[tuple[str, str, Any, list[Step]]]:
+    """Roads of a command that one packet answers."""
+    said = client(code + b"".join(arguments))
+    run = call(name, *arguments)
+    return [
+        (name, State.READY, run, [said, server(ok())]),
+        (name, State.READY, run, [said, server(err(1, b""))]),
+    ]
+
+
+def hears(data: bytes) -> bool:
+    return True
+
+
+def query_then(name: str, *arguments: Any, minimum: int = -1) -> Callable[[Session], Command[Any]]:
+    return in_turn(call("query", b"SELECT 1", minimum), call(name, *arguments))
+
+
+HEAD = [b"\x01", NUMBER]
+ONE_ROW = [*HEAD, row(b"1")]
+FIRST = [*HEAD, end(MORE)]
+GREETS: list[Step] = [server(greeting(), sequence=0), ("client", hears)]
+QUERY = call("query", b"SELECT 1")
+# Command, the state that it leaves, commands to run, of which it is the last, and steps.
+ROADS: list[tuple[str, str, Callable[[Session], Command[Any]], list[Step]]] = [
+    ("login", State.READY, call("login", Credentials()), [*GREETS, server(ok(), sequence=2)]),
+    ("login", State.CLOSED, call("login", Credentials()), [*GREETS, server(err(1045, b""), sequence=2)]),
+    ("query", State.READY, QUERY, [SELECT, server(ok())]),
+    ("query", State.READY, QUERY, [SELECT, server(*HEAD, end())]),
+    ("query", State.READY, QUERY, [SELECT, server(*HEAD, row(b"1"), err(1, b""))]),
+    ("query", State.STREAMING, call("query", b"SELECT 1", 1), [SELECT, server(*HEAD, row(b"1"))]),
+    ("query", State.MORE_RESULTS, QUERY, [SELECT, server(ok(status=MORE))]),
+    ("query", State.MORE_RESULTS, QUERY, [SELECT, server(*FIRST)]),
+    ("read_rows", State.READY, query_then("read_rows", minimum=0), [SELECT, server(*HEAD), server(end(), sequence=3)]),
+    *(
+        ("read_rows", state, query_then("read_rows", 1, minimum=1), [SELECT, ("server", reply(*ONE_ROW) + last)])
+        for state, last in (
+            (State.READY, packets(4, end())),
+            (State.STREAMING, packets(4, row(b"2"))),
+            (State.MORE_RESULTS, packets(4, end(MORE))),
+        )
+    ),
+    *(
+        ("next_result", state, query_then("next_result", 1), [SELECT, ("server", reply(*FIRST) + last)])
+        for state, last in (
+            (State.READY, packets(4, ok())),
+            (State.READY, packets(4, err(1, b""))),
+            (State.STREAMING, packets(4, *HEAD, row(b"2"))),
+            (State.MORE_RESULTS, packets(4, ok(status=MORE))),
+        )
+    ),
+    *simple("ping", b"\x0e"),
+    *simple("init_db", b"\x02", b"test"),
+    *simple("reset_connection", b"\x1f"),
+    ("change_user", State.READY, call("change_user", Credentials()), [("client", hears), server(ok())]),
+    ("change_user", State.CLOSED, call("change_user", Credentials()), [("client", hears), server(err(1, b""))]),
+    ("quit", State.CLOSED, call("quit"), [client(b"\x01")]),
+]
+
+
+@pytest.mark.parametrize(("name", "after", "command", "steps"), ROADS)
+def test_where_a_command_may_end(
+    name: str, after: str, command: Callable[[Session], Command[Any]], steps: list[Step]
+) -> None:
+    """`command` is the last of a road; a chunk per packet, so that streaming calls find what they wait for."""
+    seen: list[str] = []
+
+    def run(session: Session) -> Command[Any]:
+        yield from command(session)
+        seen.append(session.state)
+
+    script = Script(name, run, steps, start=Session if name == "login" else ready_session, state=after)
+    data = script.reply
+    cuts = [0]
+    while cuts[-1] < len(data):
+        cuts.append(cuts[-1] + 4 + int.from_bytes(data[cuts[-1] : cuts[-1] + 3], "little"))
+    replay(script, cuts[1:])
+    assert seen == [after]
+
+
+def test_every_end_in_the_table_has_a_road() -> None:
+    roads: dict[str, set[str]] = {}
+    for name, after, _, _ in ROADS:
+        roads.setdefault(name, set()).add(after)
+    assert roads == {name: set(after) for name, (_, after) in TRANSITIONS.items()}
+
+
+def test_no_script_of_any_test_reached_more() -> None:
+    assert REACHED.keys() <= TRANSITIONS.keys()
+    for name, states in REACHED.items():
+        assert states <= TRANSITIONS[name][1]
+
+
+# A generator that does not end by return
+
+
+def begin(name: str) -> tuple[Session, Command[Any]]:
+    """A session in which this command waits for the server."""
+    session = ready_session()
+    session.state = next(iter(TRANSITIONS[name][0]))
+    session.row_metadata = ResultMetadata((), session.limits)
+    command = getattr(COMMANDS, name)(session, *ARGUMENTS[name])
+    next(command)
+    return session, command
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt("^C"), OSError(104, "reset"), TimeoutError("late"), SystemExit()])
+@pytest.mark.parametrize("name", TRANSITIONS)
+def test_an_exception_breaks_the_session(name: str, error: BaseException) -> None:
+    session, command = begin(name)
+    with pytest.raises(type(error)):
+        command.throw(error)
+    assert (session.state, session.cause) == (State.BROKEN, error)
+    assert session.broken
+    refuses_all(session)
+    with pytest.raises(LocalProtocolError, match="ping is not possible, the session is broken: "):
+        next(COMMANDS.ping(session))
+
+
+@pytest.mark.parametrize("name", TRANSITIONS)
+def test_a_closed_generator_breaks_the_session(name: str) -> None:
+    session, command = begin(name)
+    command.close()
+    assert session.state == State.BROKEN
+    assert type(session.cause) is GeneratorExit
+    refuses_all(session)
+
+
+@pytest.mark.parametrize("name", TRANSITIONS)
+def test_a_forgotten_generator_breaks_the_session(name: str) -> None:
+    session, command = begin(name)
+    assert session.state == State.BUSY
+    refuses_all(session)
+    del command
+    gc.collect()
+    assert session.state == State.BROKEN
+    refuses_all(session)
+
+
+def test_a_generator_that_was_not_started_changes_nothing() -> None:
+    session = ready_session()
+    COMMANDS.ping(session).close()
+    with pytest.raises(OSError):
+        COMMANDS.ping(session).throw(OSError())
+    assert (session.state, session.cause) == (State.READY, None)
+
+
+def test_a_bug_of_ours_breaks_the_session() -> None:
+    def broken(columns: Any, limits: Limits) -> ResultMetadata:
+        raise TypeError("mine")
+
+    session = Session(metadata=broken)
+    session.state = State.READY
+    session.capabilities = ready_session().capabilities
+    command = COMMANDS.query(session, b"SELECT 1")
+    next(command)
+    with pytest.raises(TypeError, match="mine"):
+        command.send(reply(*HEAD, end()))
+    assert (session.state, type(session.cause)) == (State.BROKEN, TypeError)
+    refuses_all(session)
+
+
+def test_a_command_within_a_command() -> None:
+    session, command = begin("query")
+    with pytest.raises(LocalProtocolError, match=r"^ping is not possible, the session is busy$"):
+        next(COMMANDS.ping(session))
+    with pytest.raises(StopIteration):
+        command.send(reply(ok()))
+    assert session.state == State.READY
+
+
+# What the server says about the session
+
+
+def test_note() -> None:
+    session = Session()
+    assert (session.status, session.warnings, session.schema, session.variables) == (0, 0, None, {})
+    track = [(1, text(b"shop")), (0, text(b"a") + text(b"1")), (0, text(b"b") + text(b"")), (5, text(b"T_______"))]
+    block = tracked(*track)[2:]
+    session.note(OkPacket(status=0x4002, warnings=3, track=block))
+    assert (session.status, session.warnings) == (0x4002, 3)
+    assert (session.schema, session.variables) == ("shop", {"a": "1", "b": ""})
+    session.note(OkPacket(track=b"\x01\x01\x00\x00\x04\x01a\x012"))
+    assert (session.status, session.warnings) == (0, 0)
+    assert (session.schema, session.variables) == (None, {"a": "2", "b": ""})
+    session.note(OkPacket())
+    assert session.variables == {"a": "2", "b": ""}
+
+
+def test_negotiated() -> None:
+    session = Session()
+    assert not session.negotiated((1 << 64) - 1)
+    session.capabilities = 1 << 35
+    assert session.negotiated(1 << 35)
+    assert not session.negotiated(1 << 24)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_broken(state: str) -> None:
+    session = Session()
+    session.state = state
+    assert session.broken is (state in ("broken", "closed"))
