@@ -35,6 +35,7 @@ from mariadb_protocol.sql import may_change_session, named_local_file, parse
 from ..exceptions import (
     CR_COMMANDS_OUT_OF_SYNC,
     CR_NET_PACKET_TOO_LARGE,
+    Error,
     InterfaceError,
     NotSupportedError,
     OperationalError,
@@ -91,7 +92,16 @@ class ConnectionCore:
     """
 
     __slots__ = (
-        *("_attributes", "_guarded", "_packet_limit", "_parsed", "_read_file", "_streaming", "auto_reconnect"),
+        *(
+            "_attributes",
+            "_generation",
+            "_guarded",
+            "_packet_limit",
+            "_parsed",
+            "_read_file",
+            "_streaming",
+            "auto_reconnect",
+        ),
         *("options", "server_version_info", "session", "statements", "tpc", "user_changed"),
     )
 
@@ -105,6 +115,7 @@ class ConnectionCore:
         self.auto_reconnect = options.reconnect
         self._attributes = attributes
         self._read_file = read_file
+        self._generation = 0  # of the session; those of its statements count on from it
         self.renew()
 
     def renew(self) -> None:
@@ -114,8 +125,8 @@ class ConnectionCore:
         if options.status_callback is not None:
             self.session.events = []
         size = options.prep_stmt_cache_size if options.cache_prep_stmts else 0
-        generation = self.statements.generation + 1 if hasattr(self, "statements") else 0
-        self.statements = Statements(self.session, size, options.pipeline, generation)
+        self._generation += 1
+        self.statements = Statements(self.session, size, options.pipeline, self._generation << 32)
         self.tpc = Transaction()
         self.user_changed = False
         self.server_version_info = (0, 0, 0)
@@ -177,7 +188,11 @@ class ConnectionCore:
 
     def _credentials(self, user: str | None, password: str | bytes | None, database: str | None) -> Credentials:
         options = self.options
-        capabilities = options.client_flag | Capability.MARIADB_BULK | Capability.MARIADB_BULK_UNIT_RESULTS
+        capabilities = (
+            options.client_flag & ~Capability.LOCAL_FILES
+            | Capability.MARIADB_BULK
+            | Capability.MARIADB_BULK_UNIT_RESULTS
+        )
         capabilities |= Capability.MARIADB_CACHE_METADATA
         if options.compress:
             capabilities |= Capability.COMPRESS
@@ -251,7 +266,7 @@ class ConnectionCore:
         return self._streaming is not None
 
     def would_lose(self) -> str | None:
-        """What a new session would not have of this one, as far as the server and the statements told; None: nothing."""
+        """What of this session a new one would not have, as far as is known; None: nothing."""
         if self.in_transaction or self.session.transaction not in ("", _NO_TRANSACTION) or self.tpc.state:
             return "a transaction"
         if self.user_changed:
@@ -424,21 +439,21 @@ class ConnectionCore:
             source: contents that were handed over with the statement; None: only the file that the statement names.
             minimum: rows to wait for, as for `query`.
         """
-        reason: Exception | None = None
-        if source is None:
-            if not self.options.local_infile or named_local_file(statement, self.no_backslash_escapes) != request.name:
-                reason = NotSupportedError(
-                    f"the server asks for the local file {request.name!r}, which was not offered"
-                )
-            else:
-                try:
-                    source = self._read_file(request.name)
-                except OSError as error:
-                    reason = OperationalError(f"the local file {request.name!r} cannot be read: {error.strerror}")
-        if source is None:
+        try:
+            chunks = self._named_file(request.name, statement) if source is None else source
+        except Error:
             yield from self._discard((yield from refuse_local_data(self.session)))
-            raise reason or NotSupportedError("no local file was offered")
-        return (yield from send_local_data(self.session, source, minimum))
+            raise
+        return (yield from send_local_data(self.session, chunks, minimum))
+
+    def _named_file(self, name: bytes, statement: bytes) -> Iterator[bytes]:
+        offered = named_local_file(statement, self.no_backslash_escapes) if self.options.local_infile else None
+        if offered != name:
+            raise NotSupportedError(f"the server asks for the local file {name!r}, which this statement does not offer")
+        try:
+            return self._read_file(name)
+        except OSError as error:
+            raise OperationalError(f"the local file {name!r} cannot be read: {error.strerror}") from error
 
 
 def _version_numbers(greeting: Greeting | None) -> tuple[int, int, int]:

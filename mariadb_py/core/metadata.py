@@ -58,9 +58,7 @@ class ColumnSet(ResultMetadata):
     @property
     def metadata(self) -> dict[str, tuple[Any, ...]]:
         """One tuple per fact, in the order and with the names of Connector/Python."""
-        columns = self.columns
-        found = {key: tuple(read(column) for column in columns) for key, read in _METADATA.items()}
-        return found
+        return {key: tuple(map(read, self.columns)) for key, read in _METADATA.items()}
 
     @property
     def row_class(self) -> type[Row]:
@@ -70,6 +68,16 @@ class ColumnSet(ResultMetadata):
         return self._row_class
 
 
+# Numbers of `constants.EXT_FIELD_TYPE`.
+_EXTENDED: dict[str, int] = {
+    name: number
+    for number, name in enumerate(
+        (
+            *("", "json", "uuid", "inet4", "inet6", "point", "multipoint", "linestring", "multilinestring"),
+            *("polygon", "multipolygon", "geometrycollection"),
+        )
+    )
+}
 _METADATA: dict[str, Callable[[ColumnDefinition], Any]] = {
     "catalog": attrgetter("catalog"),
     "schema": attrgetter("schema"),
@@ -84,13 +92,6 @@ _METADATA: dict[str, Callable[[ColumnDefinition], Any]] = {
     "decimals": attrgetter("decimals"),
     "flags": attrgetter("flags"),
     "ext_type_or_format": lambda column: _EXTENDED.get(column.format or column.type_name, 0),
-}
-_EXTENDED = {
-    name: number
-    for number, name in enumerate(
-        ("", "json", "uuid", "inet4", "inet6", "point", "multipoint", "linestring", "multilinestring", "polygon")
-        + ("multipolygon", "geometrycollection")
-    )
 }
 
 
