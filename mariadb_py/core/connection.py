@@ -70,6 +70,7 @@ _CHARSET_VARIABLES = ("character_set_client", "character_set_connection", "chara
 # Statements taken apart that a connection remembers, and the longest one, in bytes.
 STATEMENTS_KEPT = 256
 STATEMENT_SIZE_KEPT = 16384
+_CAPABILITIES = Capability.MARIADB_BULK | Capability.MARIADB_BULK_UNIT_RESULTS | Capability.MARIADB_CACHE_METADATA
 # A statement longer than this is compared with the server's max_allowed_packet before it is sent.
 UNCHECKED_SIZE = 1 << 20
 
@@ -92,17 +93,8 @@ class ConnectionCore:
     """
 
     __slots__ = (
-        *(
-            "_attributes",
-            "_generation",
-            "_guarded",
-            "_packet_limit",
-            "_parsed",
-            "_read_file",
-            "_streaming",
-            "auto_reconnect",
-        ),
-        *("options", "server_version_info", "session", "statements", "tpc", "user_changed"),
+        *("_attributes", "_generation", "_guarded", "_packet_limit", "_parsed", "_read_file", "_streaming"),
+        *("auto_reconnect", "options", "server_version_info", "session", "statements", "tpc", "user_changed"),
     )
 
     def __init__(
@@ -188,12 +180,7 @@ class ConnectionCore:
 
     def _credentials(self, user: str | None, password: str | bytes | None, database: str | None) -> Credentials:
         options = self.options
-        capabilities = (
-            options.client_flag & ~Capability.LOCAL_FILES
-            | Capability.MARIADB_BULK
-            | Capability.MARIADB_BULK_UNIT_RESULTS
-        )
-        capabilities |= Capability.MARIADB_CACHE_METADATA
+        capabilities = options.client_flag & ~Capability.LOCAL_FILES | _CAPABILITIES
         if options.compress:
             capabilities |= Capability.COMPRESS
         if options.local_infile:
