@@ -83,7 +83,7 @@ class Session:
         schema: current default database as the server tracks it, None if there is none or it is not known.
         variables: system variables that the server reported by session tracking.
         unknown_plugins: authentication plugins that the server asked for and this client lacks.
-        cause: the exception that broke the session, None while it is whole.
+        cause: what broke the session, None while it is whole.
     """
 
     __slots__ = (
@@ -109,7 +109,7 @@ class Session:
         self.schema: str | None = None
         self.variables: dict[str, str] = {}
         self.unknown_plugins: list[str] = []
-        self.cause: BaseException | None = None
+        self.cause: str | None = None
         # The result set whose rows come next, and the layouts seen so far, by the bytes that describe them.
         self.row_metadata: ResultMetadata | None = None
         # The payload that ended the last rows, and what it says.
@@ -149,7 +149,8 @@ class Session:
     def fail(self, error: BaseException) -> None:
         """The exchange did not come to its end: nothing that may still arrive can be attributed."""
         self.state = State.BROKEN
-        self.cause = error
+        # Not the exception: its traceback would keep alive whoever ran the command.
+        self.cause = str(error) or type(error).__name__
 
     def refusal(self, command: str) -> LocalProtocolError:
         """The error for a command that the present state does not allow."""
