@@ -326,11 +326,13 @@ class Connection:
 
     def __del__(self) -> None:
         link = getattr(self, "_link", None)
-        if link is not None and not link.closed:
+        if link is None:
+            return
+        if not link.closed:
             warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
             link.drop()
-            if self._pool is not None and self._slot is not None:
-                self._pool._lose(self._slot)
+        if self._pool is not None and self._slot is not None:
+            self._pool._lose(self._slot)
 
     def __repr__(self) -> str:
         link = self._link

@@ -87,8 +87,8 @@ class ConnectionPool:
         """
         request = _Request()
         with self._lock:
-            actions = self._reclaim() if self._lost else []
-            actions += self._core.acquire(request, monotonic())
+            self._reclaim()
+            actions = self._core.acquire(request, monotonic())
         self._carry_out(actions)
         if request.connection is None:
             raise PoolError(request.reason)
@@ -104,11 +104,10 @@ class ConnectionPool:
         """A handle was collected, its link is closed. Called by the garbage collector, so it takes no lock."""
         self._lost.append(slot)
 
-    def _reclaim(self) -> list[Action]:
-        actions: list[Action] = []
+    def _reclaim(self) -> None:
+        """Take back the places of collected handles; called under the lock."""
         while self._lost:
-            actions += self._core.release(self._lost.pop(), usable=False)
-        return actions
+            self._core.release(self._lost.pop(), usable=False)  # its link is closed already
 
     # Contents
 
@@ -136,6 +135,8 @@ class ConnectionPool:
         handle._link = None
         handle._pool, handle._slot = self, action.slot
         self._carry_out([action] if link is None else self._opened(action.slot, link))
+        if self._core.closed:  # by another thread meanwhile, and the connection with it
+            raise PoolError("Pool is closed")
         return handle
 
     def set_config(self, **keywords: Any) -> None:
@@ -166,12 +167,14 @@ class ConnectionPool:
                 del _CONNECTION_POOLS[self._name]
         with self._lock:
             actions = self._core.close()
+        self._handles.clear()
         self._carry_out(actions)
 
     # Carrying out what the core decides
 
     def _grow(self) -> Open | None:
         with self._lock:
+            self._reclaim()
             return self._core.grow()
 
     def _carry_out(self, actions: list[Action]) -> None:
@@ -194,6 +197,7 @@ class ConnectionPool:
         elif isinstance(action, (Open, Check, Reset, Give)):
             with self._lock:
                 link = self._core.failed(action.slot)
+            self._handles.pop(action.slot, None)
         if link is not None:
             link.drop()
 

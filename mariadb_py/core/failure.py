@@ -62,8 +62,7 @@ def protocol_failure(error: ProtocolError) -> Error:
 
 def gone(session: Session) -> LostConnectionError:
     """The exception for a command on a connection that was lost earlier."""
-    cause = session.cause
-    reason = f" ({cause})" if cause is not None and str(cause) else ""
+    reason = f" ({session.cause})" if session.cause else ""
     return LostConnectionError(f"Server has gone away{reason}", errno=CR_SERVER_GONE_ERROR)
 
 

@@ -14,6 +14,7 @@ can block, and every decision can be tested without a server.
               v                   v
              GONE: Close         GONE: Close
     an action that could not be carried out: failed --> GONE
+    what is done after close: --> GONE: Close, and Fail to whoever waits for it
 """
 
 from __future__ import annotations
@@ -183,6 +184,8 @@ class PoolCore:
 
     def checked(self, slot: Slot, alive: bool, now: float) -> list[Action]:
         """The check of a connection is done."""
+        if self.closed:
+            return self._refuse(slot, SlotState.CHECKING)
         if alive:
             return [self._give(slot, SlotState.CHECKING)]
         self._last_death = now
@@ -195,9 +198,7 @@ class PoolCore:
         """A connection is open."""
         slot.connection = connection
         if self.closed:
-            request = slot.request
-            self._free(slot, SlotState.OPENING)
-            return [Close(connection, "pool closed"), Fail(request, "Pool is closed")]
+            return self._refuse(slot, SlotState.OPENING)
         if slot.request is not None:
             return [self._give(slot, SlotState.OPENING)]
         return self._rest(slot, SlotState.OPENING, now)
@@ -208,6 +209,8 @@ class PoolCore:
         Returns:
             The connection that the slot had, to be closed by the shell; None if there was none.
         """
+        if slot.state in (SlotState.IDLE, SlotState.GONE):
+            raise PoolStateError(f"no action was to be carried out on a slot that is {slot.state}")
         self._free(slot, slot.state)
         return slot.connection
 
@@ -231,16 +234,8 @@ class PoolCore:
     # The pool as a whole
 
     def grow(self) -> Open | None:
-        """Open one more connection that nobody asked for; None if there is no room."""
+        """Take in one more connection that nobody asked for, opened now or elsewhere; None if there is no room."""
         return self._open(None) if not self.closed and self.size < self.max_size else None
-
-    def adopt(self, connection: Any, now: float) -> Slot | None:
-        """Take in a connection that was opened elsewhere, as an idle one; None if there is no room."""
-        action = self.grow()
-        if action is None:
-            return None
-        self.opened(action.slot, connection, now)
-        return action.slot
 
     def close(self) -> list[Action]:
         """Give nothing out any more: idle connections are closed now, the others when they come back."""
@@ -270,6 +265,14 @@ class PoolCore:
         slot.idle_since = now
         self._idle.append(slot)
         return []
+
+    def _refuse(self, slot: Slot, state: str) -> list[Action]:
+        """A connection is ready, and the pool was closed meanwhile."""
+        self._free(slot, state)
+        actions: list[Action] = [Close(slot.connection, "pool closed")]
+        if slot.request is not None:
+            actions.append(Fail(slot.request, "Pool is closed"))
+        return actions
 
     def _free(self, slot: Slot, state: str) -> None:
         """The one way in which capacity comes back."""

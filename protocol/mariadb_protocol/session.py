@@ -106,7 +106,7 @@ class Session:
         transaction: state of the transaction as the server tracks it (session_track_transaction_info), or "".
         events: what the server reports, as (name, value), for somebody to take; None: not wanted.
         unknown_plugins: authentication plugins that the server asked for and this client lacks.
-        cause: the exception that broke the session, None while it is whole.
+        cause: what broke the session, None while it is whole.
     """
 
     __slots__ = (
@@ -148,7 +148,7 @@ class Session:
         self.transaction = ""
         self.events: list[tuple[str, object]] | None = None
         self.unknown_plugins: list[str] = []
-        self.cause: BaseException | None = None
+        self.cause: str | None = None
         self.binary = False  # rows come in the binary protocol
         self.executed: Prepared | None = None  # the statement whose first result comes next
         # The result set whose rows come next, and the layouts seen so far, by the bytes that describe them.
@@ -208,7 +208,8 @@ class Session:
     def fail(self, error: BaseException) -> None:
         """The exchange did not come to its end: nothing that may still arrive can be attributed."""
         self.state = State.BROKEN
-        self.cause = error
+        # Not the exception: its traceback would keep alive whoever ran the command.
+        self.cause = str(error) or type(error).__name__
 
     def refusal(self, command: str) -> LocalProtocolError:
         """The error for a command that the present state does not allow."""

@@ -185,7 +185,7 @@ def test_an_exception_breaks_the_session(name: str, error: BaseException) -> Non
     session, command = begin(name)
     with pytest.raises(type(error)):
         command.throw(error)
-    assert (session.state, session.cause) == (State.BROKEN, error)
+    assert (session.state, session.cause) == (State.BROKEN, str(error) or type(error).__name__)
     assert session.broken
     refuses_all(session)
     with pytest.raises(LocalProtocolError, match="ping is not possible, the session is broken: "):
@@ -197,7 +197,7 @@ def test_a_closed_generator_breaks_the_session(name: str) -> None:
     session, command = begin(name)
     command.close()
     assert session.state == State.BROKEN
-    assert type(session.cause) is GeneratorExit
+    assert session.cause == "GeneratorExit"
     refuses_all(session)
 
 
@@ -231,7 +231,7 @@ def test_a_bug_of_ours_breaks_the_session() -> None:
     next(command)
     with pytest.raises(TypeError, match="mine"):
         command.send(reply(*HEAD, end()))
-    assert (session.state, type(session.cause)) == (State.BROKEN, TypeError)
+    assert (session.state, session.cause) == (State.BROKEN, "mine")
     refuses_all(session)
 
 
