@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import index
+
 from .core.cursor import CursorCore, dictionary_rows, named_rows
 from .exceptions import ProgrammingError
 
@@ -81,13 +83,18 @@ class Cursor:
         return self._run(self._core.next_set()) or None
 
     def close(self) -> None:
-        """Forget the results; unread rows of an unbuffered one are read and dropped. Closing twice is allowed."""
+        """Forget the results; unread rows of an unbuffered one are read and dropped. Closing twice is allowed.
+
+        Raises:
+            ProgrammingError: another thread is using the connection, so that the rows cannot be read; not closed then.
+            LostConnectionError: the connection was lost before the last row.
+        """
         if self._closed:
             return
-        self._closed = True
         link = self._connection._link
         if link is not None and self._core.streaming and link.core is self._core.connection:
             link.run(self._core.finish())
+        self._closed = True
         self._core.clear()
 
     def _run(self, operation: Command[Any]) -> Any:
@@ -118,8 +125,9 @@ class Cursor:
 
         Raises:
             ProgrammingError: there is no result set, or `size` is negative.
+            TypeError: `size` is no int.
         """
-        count = size or self.arraysize
+        count = index(size or self.arraysize)
         if count < 0:
             raise ProgrammingError(f"fetchmany wants a size of at least 0, not {size}")
         return self._take(count)
@@ -145,7 +153,9 @@ class Cursor:
 
         Raises:
             ProgrammingError: no buffered result set, an unknown mode, or a target outside of the result.
+            TypeError: `value` is no int.
         """
+        value = index(value)
         core = self._core
         if core.columns is None:
             self._no_result()

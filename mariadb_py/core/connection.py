@@ -112,10 +112,11 @@ class ConnectionCore:
 
     def change_user(self, user: str | None, password: str | bytes | None, database: str | None) -> Command[None]:
         """Log in as somebody else on the same connection."""
+        credentials = self._credentials(user, password, database)
         yield from self.claim(None)
         self.user_changed = True
         self.session.variables.clear()
-        outcome = yield from change_user(self.session, self._credentials(user, password, database))
+        outcome = yield from change_user(self.session, credentials)
         if isinstance(outcome, ErrPacket):
             raise login_error(outcome, self.session)
         yield from self._set_up()
@@ -127,7 +128,7 @@ class ConnectionCore:
     def _credentials(self, user: str | None, password: str | bytes | None, database: str | None) -> Credentials:
         return Credentials(
             encode_name(user, "user"),
-            password.encode("utf-8", "surrogatepass") if isinstance(password, str) else password or b"",
+            encode_password(password),
             encode_name(database, "database") or None,
             self._attributes,
         )
@@ -143,7 +144,7 @@ class ConnectionCore:
     def _configure(self) -> Command[None]:
         """init_command, then in one statement whatever is not as this client needs it or the user asked for."""
         if self.options.init_command:
-            yield from self.command(self.options.init_command.encode())
+            yield from self.command(encode_text(self.options.init_command, "init_command"))
         variables = self.session.variables
         assignments = []
         if any(variables.get(name) != CHARSET for name in _CHARSET_VARIABLES):
@@ -302,6 +303,17 @@ def encode_name(name: str | None, what: str) -> bytes:
     if "\0" in name:
         raise ProgrammingError(f"{what} contains a NUL character at position {name.index(chr(0))}")
     return encode_text(name, what)
+
+
+def encode_password(password: str | bytes | None) -> bytes:
+    """A password in UTF-8, or as it is."""
+    if password is None:
+        return b""
+    if isinstance(password, str):
+        return password.encode("utf-8", "surrogatepass")
+    if isinstance(password, bytes):
+        return password
+    raise TypeError(f"password is a str or bytes, not {type(password).__name__}")
 
 
 def encode_statement(sql: str | bytes) -> bytes:

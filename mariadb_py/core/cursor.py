@@ -124,8 +124,13 @@ class CursorCore:
         if not self.streaming:
             return False
         session = self.connection.session
+        if session.broken:
+            raise gone(session)
         while session.state == State.STREAMING:
-            yield from read_rows(session, 1)
+            skipped = yield from read_rows(session, 1)
+            if isinstance(skipped.end, ErrPacket):
+                self.clear()
+                raise server_error(skipped.end)
         if session.state != State.MORE_RESULTS:
             self.streaming = False
             return False
@@ -192,16 +197,22 @@ class CursorCore:
 
     def fill(self, count: int) -> Command[None]:
         """Read rows of an unbuffered result until `count` (negative: all) can be taken, or there are no more."""
-        if self.connection.session.broken:
-            raise gone(self.connection.session)
+        session = self.connection.session
+        if session.broken:
+            raise gone(session)
         left = self._rows[self._position :]
-        result = yield from read_rows(self.connection.session, max(count - len(left), 1) if count >= 0 else -1)
-        if isinstance(result.end, ErrPacket):
-            self.clear()
-            raise server_error(result.end)
-        self._add(result)
-        if left:
-            self._rows = left + self._rows
+        kept = False
+        try:
+            result = yield from read_rows(session, max(count - len(left), 1) if count >= 0 else -1)
+            if isinstance(result.end, ErrPacket):
+                raise server_error(result.end)
+            self._add(result)
+            if left:
+                self._rows = left + self._rows
+            kept = True
+        finally:
+            if not kept and not session.broken:
+                self.clear()  # rows that were read and not kept would be missing without a word
 
     def take(self, count: int) -> list[Any]:
         """The next rows, at most `count` (negative: all)."""

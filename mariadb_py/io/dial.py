@@ -10,7 +10,7 @@ import socket
 import stat
 
 from ..exceptions import CR_CONNECTION_ERROR, CR_UNKNOWN_HOST, OperationalError
-from .threads import allocate_lock, monotonic, start_new_thread
+from .threads import allocate_lock, monotonic, sleep, start_new_thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from ..core.options import Endpoint
 
     Address = tuple[Any, ...]
+
+LONGEST_WAIT = 1e6  # seconds; locks and sockets refuse to wait longer than about 2**63 nanoseconds
+_QUEUE_FULL = 0.01  # seconds until a server that has too many callers at once is tried again
 
 
 def is_socket(path: str) -> bool:
@@ -30,8 +33,8 @@ def is_socket(path: str) -> bool:
 
 
 def remaining(deadline: float | None) -> float | None:
-    """Seconds until `deadline` (a monotonic time), at least 0; None without one."""
-    return None if deadline is None else max(deadline - monotonic(), 0.0)
+    """Seconds until `deadline` (a monotonic time), from 0 to `LONGEST_WAIT`; None without one."""
+    return None if deadline is None else min(max(deadline - monotonic(), 0.0), LONGEST_WAIT)
 
 
 def dial(endpoint: Endpoint, deadline: float | None) -> socket.socket:
@@ -63,28 +66,41 @@ def dial(endpoint: Endpoint, deadline: float | None) -> socket.socket:
 def _attempt(endpoint: Endpoint, family: int, address: Any, deadline: float | None) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
-        left = remaining(deadline)
-        if left == 0:
-            raise TimeoutError("connect_timeout passed")
-        sock.settimeout(left)
-        sock.connect(address)
+        _connect(sock, address, deadline)
         sock.settimeout(None)
         if family != getattr(socket, "AF_UNIX", None):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     except BaseException as error:
         sock.close()
-        if isinstance(error, OSError):
+        # A path with a lone surrogate is a UnicodeError, and the name of nothing.
+        if isinstance(error, (OSError, UnicodeError)):
             raise connect_error(endpoint, error) from error
         raise
     return sock
 
 
-def connect_error(endpoint: Endpoint, error: OSError) -> OperationalError:
+def _connect(sock: socket.socket, address: Any, deadline: float | None) -> None:
+    while True:
+        left = remaining(deadline)
+        if left == 0:
+            raise TimeoutError("connect_timeout passed")
+        sock.settimeout(left)
+        try:
+            return sock.connect(address)
+        except BlockingIOError:  # a unix socket with a full queue; the system offers nothing to wait for
+            sleep(_QUEUE_FULL)
+
+
+def connect_error(endpoint: Endpoint, error: OSError | UnicodeError) -> OperationalError:
     """The exception for a server that cannot be reached."""
     tried = f"; no unix socket at {', '.join(endpoint.tried)}" if endpoint.tried else ""
-    reason = "connect_timeout passed" if isinstance(error, (TimeoutError, socket.timeout)) else error.strerror or error
+    reason = "connect_timeout passed" if isinstance(error, (TimeoutError, socket.timeout)) else _reason(error)
     return OperationalError(f"Can't connect to server on '{endpoint}' ({reason}{tried})", errno=CR_CONNECTION_ERROR)
+
+
+def _reason(error: BaseException) -> object:
+    return getattr(error, "strerror", None) or error
 
 
 # Names
@@ -97,8 +113,7 @@ def _resolve(endpoint: Endpoint, deadline: float | None) -> list[tuple[int, Addr
         return [(literal, (host, endpoint.port))]
     outcome = _within(host, endpoint.port, deadline)
     if isinstance(outcome, OSError):
-        reason = outcome.strerror or outcome
-        raise OperationalError(f"Unknown server host '{host}' ({reason})", errno=CR_UNKNOWN_HOST) from outcome
+        raise OperationalError(f"Unknown server host '{host}' ({_reason(outcome)})", errno=CR_UNKNOWN_HOST) from outcome
     if isinstance(outcome, BaseException):
         raise OperationalError(f"Host name {host!r} cannot be resolved: {outcome}", errno=CR_UNKNOWN_HOST) from outcome
     return [(family, address) for family, _, _, _, address in outcome]
@@ -138,9 +153,6 @@ def _within(host: str, port: int, deadline: float | None) -> Any:
         done.release()
 
     start_new_thread(run, ())
-    if not done.acquire(True, min(deadline - monotonic(), _LONGEST_WAIT) if deadline > monotonic() else 0):
+    if not done.acquire(True, remaining(deadline) or 0):
         return TimeoutError(0, "connect_timeout passed while the name was looked up")
     return outcome[0]
-
-
-_LONGEST_WAIT = 1e6  # seconds; a lock refuses to wait longer than about 2**63 nanoseconds

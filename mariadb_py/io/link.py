@@ -14,8 +14,8 @@ from mariadb_protocol import ProtocolError
 from ..core.connection import ConnectionCore
 from ..core.failure import protocol_failure
 from ..exceptions import CR_SERVER_LOST, Error, LostConnectionError, ProgrammingError
-from .dial import dial, is_socket, remaining
-from .threads import allocate_lock, get_ident, monotonic
+from .dial import LONGEST_WAIT, dial, is_socket, remaining
+from .threads import allocate_lock, callers, get_ident, monotonic
 from .wait import wait
 
 TYPE_CHECKING = False
@@ -45,8 +45,9 @@ class Link:
     __slots__ = (
         "__weakref__",
         "_early",
-        "_holder",
+        "_ending",
         "_lock",
+        "_operation",
         "_read_timeout",
         "_sock",
         "_write_timeout",
@@ -62,7 +63,8 @@ class Link:
         self._write_timeout = core.options.write_timeout
         self._early: list[bytes] = []  # received while a write was blocked
         self._lock = allocate_lock()
-        self._holder = 0
+        self._operation: Command[Any] | None = None  # the one that is running
+        self._ending = False  # close() was called
 
     @classmethod
     def open(cls, options: ConnectOptions) -> Link:
@@ -72,7 +74,8 @@ class Link:
             OperationalError: nothing answers, or the login did not end in time.
             Error: what the server gave as its reason to refuse.
         """
-        deadline = None if options.connect_timeout is None else monotonic() + options.connect_timeout
+        timeout = options.connect_timeout
+        deadline = None if timeout is None else monotonic() + min(timeout, LONGEST_WAIT)
         endpoint = options.endpoint(is_socket)
         core = ConnectionCore(options, attributes(endpoint))
         link = cls(core, endpoint, dial(endpoint, deadline))
@@ -107,28 +110,45 @@ class Link:
             LostConnectionError: the connection was lost, or a timeout passed; the socket is closed.
             Error: what the operation raised; the connection stays usable unless it was lost.
         """
-        if not self._lock.acquire(False):
-            raise ProgrammingError(self._in_use())
-        self._holder = get_ident()
+        held = False
         try:
+            held = self._lock.acquire(False) or self._abandoned()
+            if not held:
+                raise ProgrammingError(self._in_use())
+            self._operation = operation
             return self._drive(operation, deadline, bound)
         except BaseException as error:
-            # One that was interrupted between two steps is closed here, which breaks the session.
-            operation.close()
-            if self.core.session.broken:
-                self.drop()
+            if held:
+                # One that was interrupted between two steps is closed here, which breaks the session.
+                operation.close()
+                if self.core.session.broken:
+                    self.drop()
             if isinstance(error, ProtocolError):
                 raise protocol_failure(error) from error
             raise
         finally:
-            self._lock.release()
+            if held:
+                self._operation = None
+                self._lock.release()
+                if self._ending:
+                    self.close()  # asked for meanwhile, by another thread or a signal handler
+
+    def _abandoned(self) -> bool:
+        """The lock is taken, and nobody is there to release it: the caller holds it from now on.
+
+        Ctrl-C can strike after the lock was taken and before that was noted, or just before it is given back.
+        """
+        operation = self._operation
+        # One that has begun and not ended is somebody's, also where he cannot be seen: a greenlet.
+        return getattr(operation, "gi_frame", None) is None and callers(self, _HOLD) == []
 
     def _in_use(self) -> str:
-        if self._holder == get_ident():
+        others = callers(self, _HOLD)
+        if get_ident() in others:
             return (
                 "The connection is already in use by this thread: a statement is running (signal handler or callback?)"
             )
-        holder = f"thread {self._holder}; this is thread {get_ident()}"
+        holder = f"thread {others[0]}; this is thread {get_ident()}" if others else "another thread"
         return f"The connection is in use by {holder}. Use one connection per thread"
 
     def _lost(self, error: OSError, deadline: float | None, bound: str) -> LostConnectionError:
@@ -254,22 +274,30 @@ class Link:
         If another thread is using the connection, its operation fails, and it closes the socket: a descriptor that is
         closed under a running system call may be somebody else's by then.
         """
-        if not self._lock.acquire(False):
-            with suppress(OSError):
-                if self._sock is not None:
-                    self._sock.shutdown(socket.SHUT_RDWR)
+        self._ending = True
+        if not (self._lock.acquire(False) or self._abandoned()):
+            sock = self._sock
+            if sock is not None:
+                with suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
             return
-        self._lock.release()
-        if self._sock is not None and not self.core.session.broken:
-            with suppress(Error):  # the other side may have gone first
-                self.run(self.core.quit(), monotonic() + QUIT_TIMEOUT)
-        self.drop()
+        try:
+            if self._sock is not None and not self.core.session.broken:
+                with suppress(Error, ProtocolError):  # the other side may have gone first
+                    self._drive(self.core.quit(), monotonic() + QUIT_TIMEOUT, "deadline")
+        finally:
+            self.drop()
+            self._lock.release()
 
     def drop(self) -> None:
         """Close the socket without a word."""
         sock, self._sock = self._sock, None
         if sock is not None:
             sock.close()
+
+
+# The functions that hold the lock.
+_HOLD = (Link.run.__code__, Link.close.__code__)
 
 
 def _sooner(timeout: float | None, name: str, deadline: float | None) -> tuple[float | None, str]:

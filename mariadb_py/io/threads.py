@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from time import monotonic
+import sys
+from time import monotonic, sleep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import CodeType, FrameType
     from typing import Any
 
     # Starts a function in a daemon thread; None without threads.
@@ -50,4 +52,20 @@ except ImportError:
         return 1
 
 
-__all__ = ["SingleThreadLock", "allocate_lock", "get_ident", "monotonic", "start_new_thread"]
+def callers(owner: object, methods: tuple[CodeType, ...]) -> list[int]:
+    """Threads that are running one of these methods of `owner`, besides the call that asks. Slow: for errors."""
+    frames = sys._current_frames()
+    asking = sys._getframe(1)
+    while asking.f_code not in methods and asking.f_back is not None:
+        asking = asking.f_back
+    found = []
+    for thread, top in frames.items():
+        frame: FrameType | None = top
+        while frame is not None:
+            if frame.f_code in methods and frame is not asking and frame.f_locals.get("self") is owner:
+                found.append(thread)
+            frame = frame.f_back
+    return found
+
+
+__all__ = ["SingleThreadLock", "allocate_lock", "callers", "get_ident", "monotonic", "sleep", "start_new_thread"]

@@ -21,13 +21,15 @@ def wait(sock: socket.socket, read: bool, write: bool, timeout: float | None) ->
     Returns:
         (readable, writable); both False when the time has passed. An error on the socket makes it what was asked for.
     """
+    if timeout is not None:
+        timeout = min(timeout, _LONGEST)
     if not hasattr(select, "poll"):
         readable, writable, _ = select.select([sock] if read else [], [sock] if write else [], [], timeout)
         return bool(readable), bool(writable)
     poll = select.poll()
     poll.register(sock, (select.POLLIN if read else 0) | (select.POLLOUT if write else 0))
     # Rounded up: a wait that ends before its time would be taken for one that timed out.
-    found = poll.poll(None if timeout is None else min(int(timeout * 1000) + (timeout > 0), _LONGEST))
+    found = poll.poll(None if timeout is None else int(timeout * 1000) + (timeout > 0))
     if not found:
         return False, False
     events = found[0][1]
@@ -35,4 +37,4 @@ def wait(sock: socket.socket, read: bool, write: bool, timeout: float | None) ->
     return read and (failed or bool(events & select.POLLIN)), write and (failed or bool(events & select.POLLOUT))
 
 
-_LONGEST = 2**31 - 1  # milliseconds that poll() takes
+_LONGEST = 2e6  # seconds; poll() takes 2**31 - 1 milliseconds at most
