@@ -328,11 +328,13 @@ class Connection:
         link = getattr(self, "_link", None)
         if link is None:
             return
-        if not link.closed:
-            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
-            link.drop()
+        unclosed = "" if link.closed else f"unclosed {self!r}"
+        link.drop()
         if self._pool is not None and self._slot is not None:
             self._pool._lose(self._slot)
+        if unclosed:
+            # Last: where warnings are errors, nothing behind it is run.
+            warnings.warn(unclosed, ResourceWarning, source=self, stacklevel=2)
 
     def __repr__(self) -> str:
         link = self._link

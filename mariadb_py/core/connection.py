@@ -80,7 +80,6 @@ class ConnectionCore:
 
     Args:
         options: what the user asked for.
-        attributes: connection attributes for the server.
         read_file: opens a file for LOAD DATA LOCAL INFILE, and returns its contents in pieces.
 
     Attributes:
@@ -97,22 +96,21 @@ class ConnectionCore:
         *("auto_reconnect", "options", "server_version_info", "session", "statements", "tpc", "user_changed"),
     )
 
-    def __init__(
-        self,
-        options: ConnectOptions,
-        attributes: Mapping[str, str],
-        read_file: Callable[[bytes], Iterator[bytes]],
-    ) -> None:
+    def __init__(self, options: ConnectOptions, read_file: Callable[[bytes], Iterator[bytes]]) -> None:
         self.options = options
         self.auto_reconnect = options.reconnect
-        self._attributes = attributes
         self._read_file = read_file
         self._generation = 0  # of the session; those of its statements count on from it
-        self.renew()
+        self.renew({})
 
-    def renew(self) -> None:
-        """Forget the session, for a new one on another socket."""
+    def renew(self, attributes: Mapping[str, str]) -> None:
+        """Forget the session, for a new one on another socket.
+
+        Args:
+            attributes: connection attributes for the server.
+        """
         options = self.options
+        self._attributes = attributes
         self.session = Session(metadata=partial(ColumnSet, conversion=Conversion.from_options(options)))
         if options.status_callback is not None:
             self.session.events = []
@@ -164,10 +162,11 @@ class ConnectionCore:
 
     def change_user(self, user: str | None, password: str | bytes | None, database: str | None) -> Command[None]:
         """Log in as somebody else on the same connection."""
+        credentials = self._credentials(user, password, database)
         yield from self.claim(None)
         self.user_changed = True
         self.session.variables.clear()
-        outcome = yield from change_user(self.session, self._credentials(user, password, database))
+        outcome = yield from change_user(self.session, credentials)
         if isinstance(outcome, ErrPacket):
             raise login_error(outcome, self.session)
         self.statements.forget()
@@ -187,7 +186,7 @@ class ConnectionCore:
             capabilities |= Capability.LOCAL_FILES
         return Credentials(
             encode_name(user, "user"),
-            password.encode("utf-8", "surrogatepass") if isinstance(password, str) else password or b"",
+            encode_password(password),
             encode_name(database, "database") or None,
             {**self._attributes, **(options.connect_attrs or {})},
             capabilities,
@@ -204,7 +203,7 @@ class ConnectionCore:
     def _configure(self) -> Command[None]:
         """init_command, then in one statement whatever is not as this client needs it or the user asked for."""
         if self.options.init_command:
-            yield from self.command(self.options.init_command.encode())
+            yield from self.command(encode_text(self.options.init_command, "init_command"))
         variables = self.session.variables
         assignments = []
         if any(variables.get(name) != CHARSET for name in _CHARSET_VARIABLES):
@@ -458,6 +457,17 @@ def encode_name(name: str | None, what: str) -> bytes:
     if "\0" in name:
         raise ProgrammingError(f"{what} contains a NUL character at position {name.index(chr(0))}")
     return encode_text(name, what)
+
+
+def encode_password(password: str | bytes | None) -> bytes:
+    """A password in UTF-8, or as it is."""
+    if password is None:
+        return b""
+    if isinstance(password, str):
+        return password.encode("utf-8", "surrogatepass")
+    if isinstance(password, bytes):
+        return password
+    raise TypeError(f"password is a str or bytes, not {type(password).__name__}")
 
 
 def encode_statement(sql: str | bytes) -> bytes:

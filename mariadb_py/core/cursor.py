@@ -207,8 +207,13 @@ class CursorCore(RowState):
         if not self.streaming:
             return False
         session = self.connection.session
+        if session.broken:
+            raise gone(session)
         while session.state == State.STREAMING:
-            yield from read_rows(session, 1)
+            skipped = yield from read_rows(session, 1)
+            if isinstance(skipped.end, ErrPacket):
+                self.clear()
+                raise server_error(skipped.end)
         if session.state != State.MORE_RESULTS:
             self.streaming = False
             return False

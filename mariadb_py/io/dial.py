@@ -37,6 +37,14 @@ def remaining(deadline: float | None) -> float | None:
     return None if deadline is None else min(max(deadline - monotonic(), 0.0), LONGEST_WAIT)
 
 
+def share(deadline: float | None, attempts: int) -> float | None:
+    """The deadline of the next of so many attempts: one that hears nothing must leave time for those behind it."""
+    if deadline is None:
+        return None
+    now = monotonic()
+    return now + max(deadline - now, 0.0) / attempts
+
+
 def dial(endpoint: Endpoint, deadline: float | None) -> socket.socket:
     """Open a blocking socket to `endpoint`.
 
@@ -51,13 +59,8 @@ def dial(endpoint: Endpoint, deadline: float | None) -> socket.socket:
         return _attempt(endpoint, socket.AF_UNIX, endpoint.path, deadline)
     addresses = _resolve(endpoint, deadline)
     for index, (family, address) in enumerate(addresses):
-        # An address that swallows packets must leave time for the ones behind it.
-        share = deadline
-        if deadline is not None:
-            now = monotonic()
-            share = now + max(deadline - now, 0.0) / (len(addresses) - index)
         try:
-            return _attempt(endpoint, family, address, share)
+            return _attempt(endpoint, family, address, share(deadline, len(addresses) - index))
         except OperationalError as error:
             failure = error
     raise failure

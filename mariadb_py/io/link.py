@@ -9,12 +9,21 @@ from __future__ import annotations
 import socket
 from contextlib import suppress
 
-from mariadb_protocol import ProtocolError
+from mariadb_protocol import ProtocolError, State
 
 from ..core.connection import ConnectionCore
 from ..core.failure import protocol_failure
-from ..exceptions import CR_SERVER_LOST, Error, LostConnectionError, ProgrammingError
-from .dial import LONGEST_WAIT, dial, is_socket, remaining
+from ..exceptions import (
+    CR_CONNECTION_ERROR,
+    CR_SERVER_LOST,
+    CR_UNKNOWN_HOST,
+    Error,
+    LostConnectionError,
+    OperationalError,
+    ProgrammingError,
+)
+from .dial import LONGEST_WAIT, dial, is_socket, remaining, share
+from .localfile import read_file
 from .threads import allocate_lock, callers, get_ident, monotonic
 from .wait import wait
 
@@ -30,6 +39,8 @@ if TYPE_CHECKING:
 
 RECEIVE = 65536
 EARLY = 16 << 20  # bytes of an answer that are read while the question is still being written
+# A server that fails like this is not to be had; the next one of the list is tried.
+_TRY_NEXT = (CR_CONNECTION_ERROR, CR_UNKNOWN_HOST, CR_SERVER_LOST)
 QUIT_TIMEOUT = 1.0  # seconds that a goodbye may take
 _NO_WAIT = getattr(socket, "MSG_DONTWAIT", 0)
 
@@ -47,6 +58,7 @@ class Link:
         "_early",
         "_ending",
         "_lock",
+        "_loss_known",
         "_operation",
         "_read_timeout",
         "_sock",
@@ -55,16 +67,17 @@ class Link:
         "endpoint",
     )
 
-    def __init__(self, core: ConnectionCore, endpoint: Endpoint, sock: socket.socket) -> None:
-        self.core = core
-        self.endpoint = endpoint
-        self._sock: socket.socket | None = sock
-        self._read_timeout = core.options.read_timeout
-        self._write_timeout = core.options.write_timeout
+    def __init__(self, options: ConnectOptions) -> None:
+        self.core = ConnectionCore(options, read_file)
+        self.endpoint: Endpoint = options.endpoints(is_socket)[0]
+        self._sock: socket.socket | None = None
+        self._read_timeout = options.read_timeout
+        self._write_timeout = options.write_timeout
         self._early: list[bytes] = []  # received while a write was blocked
         self._lock = allocate_lock()
         self._operation: Command[Any] | None = None  # the one that is running
         self._ending = False  # close() was called
+        self._loss_known = False  # the user has been told that the connection was lost
 
     @classmethod
     def open(cls, options: ConnectOptions) -> Link:
@@ -74,17 +87,67 @@ class Link:
             OperationalError: nothing answers, or the login did not end in time.
             Error: what the server gave as its reason to refuse.
         """
+        link = cls(options)
+        link._connect()
+        return link
+
+    def _connect(self) -> None:
+        """Connect to the first of the endpoints that takes us."""
+        options = self.core.options
         timeout = options.connect_timeout
         deadline = None if timeout is None else monotonic() + min(timeout, LONGEST_WAIT)
-        endpoint = options.endpoint(is_socket)
-        core = ConnectionCore(options, attributes(endpoint))
-        link = cls(core, endpoint, dial(endpoint, deadline))
+        endpoints = options.endpoints(is_socket)
+        for index, endpoint in enumerate(endpoints):
+            try:
+                return self._log_in(endpoint, share(deadline, len(endpoints) - index))
+            except OperationalError as error:
+                if endpoint is endpoints[-1] or error.errno not in _TRY_NEXT:
+                    raise
+
+    def _log_in(self, endpoint: Endpoint, deadline: float | None) -> None:
+        self.core.renew(attributes(endpoint))
+        self.endpoint = endpoint
+        self._sock = dial(endpoint, deadline)
         try:
-            link.run(core.open(), deadline, "connect_timeout")
+            self._perform(self.core.open(), deadline, "connect_timeout")
         except BaseException:
-            link.drop()
+            self.drop()
             raise
-        return link
+        self._loss_known = False
+
+    def renew(self) -> None:
+        """Give up the connection, and open another one in its place.
+
+        Raises:
+            ProgrammingError: another thread is using the connection at this moment.
+            Error: as for `open()`; the connection is closed then.
+        """
+        held = False
+        try:
+            held = self._take()
+            self._renew()
+        finally:
+            if held:
+                self._give_back()
+
+    def _renew(self) -> None:
+        self._say_goodbye()
+        self._early.clear()
+        self._connect()
+
+    def _revive(self) -> None:
+        """Before an operation: replace a connection that was lost meanwhile, unless something would be lost with it."""
+        session = self.core.session
+        if session.state not in (State.READY, State.BROKEN) or (session.state == State.READY and self.silent()):
+            return
+        reason = self.core.would_lose()
+        if reason is not None and not self._loss_known:
+            self._loss_known = True
+            lost = self._lost(ConnectionResetError(f"not opened anew, as {reason} would be missing"), None, "")
+            session.fail(lost)
+            self.drop()
+            raise lost
+        self._renew()
 
     @property
     def closed(self) -> bool:
@@ -112,26 +175,46 @@ class Link:
         """
         held = False
         try:
-            held = self._lock.acquire(False) or self._abandoned()
-            if not held:
-                raise ProgrammingError(self._in_use())
+            held = self._take()
             self._operation = operation
+            if self.core.auto_reconnect:
+                self._revive()
+            return self._perform(operation, deadline, bound)
+        finally:
+            if held:
+                self._give_back()
+
+    def _perform(self, operation: Command[T], deadline: float | None, bound: str) -> T:
+        """As `run`, for whoever holds the lock."""
+        try:
             return self._drive(operation, deadline, bound)
         except BaseException as error:
-            if held:
-                # One that was interrupted between two steps is closed here, which breaks the session.
-                operation.close()
-                if self.core.session.broken:
-                    self.drop()
+            # One that was interrupted between two steps is closed here, which breaks the session.
+            operation.close()
+            if self.core.session.broken:
+                self._loss_known = True
+                self.drop()
             if isinstance(error, ProtocolError):
                 raise protocol_failure(error) from error
             raise
-        finally:
-            if held:
-                self._operation = None
-                self._lock.release()
-                if self._ending:
-                    self.close()  # asked for meanwhile, by another thread or a signal handler
+
+    # One operation at a time
+
+    def _take(self) -> bool:
+        """Take the lock.
+
+        Raises:
+            ProgrammingError: another thread has it.
+        """
+        if self._lock.acquire(False) or self._abandoned():
+            return True
+        raise ProgrammingError(self._in_use())
+
+    def _give_back(self) -> None:
+        self._operation = None
+        self._lock.release()
+        if self._ending:
+            self.close()  # asked for meanwhile, by another thread or a signal handler
 
     def _abandoned(self) -> bool:
         """The lock is taken, and nobody is there to release it: the caller holds it from now on.
@@ -282,12 +365,17 @@ class Link:
                     sock.shutdown(socket.SHUT_RDWR)
             return
         try:
+            self._say_goodbye()
+        finally:
+            self._lock.release()
+
+    def _say_goodbye(self) -> None:
+        try:
             if self._sock is not None and not self.core.session.broken:
                 with suppress(Error, ProtocolError):  # the other side may have gone first
                     self._drive(self.core.quit(), monotonic() + QUIT_TIMEOUT, "deadline")
         finally:
             self.drop()
-            self._lock.release()
 
     def drop(self) -> None:
         """Close the socket without a word."""
@@ -297,7 +385,7 @@ class Link:
 
 
 # The functions that hold the lock.
-_HOLD = (Link.run.__code__, Link.close.__code__)
+_HOLD = (Link.run.__code__, Link.close.__code__, Link.renew.__code__)
 
 
 def _sooner(timeout: float | None, name: str, deadline: float | None) -> tuple[float | None, str]:

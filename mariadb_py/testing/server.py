@@ -224,6 +224,8 @@ class TempServer:
             self._install_db,
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
+            # Not the common one: a server that starts clears its temporary folder, another's installation included.
+            f"--tmpdir={self.folder}",
             f"--extra-file={accounts}",
         )
         try:

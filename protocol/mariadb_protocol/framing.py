@@ -28,13 +28,14 @@ class PacketStream:
         sequence: sequence id that the next packet must have.
     """
 
-    __slots__ = ("_deferred", "_limit", "_limit_name", "data", "plain", "pos", "sequence")
+    __slots__ = ("_deferred", "_limit", "_limit_name", "_sent", "data", "plain", "pos", "sequence")
 
     def __init__(self, limit: int) -> None:
         self.data = b""
         self.pos = 0
         self.sequence = 0
         self._deferred = b""
+        self._sent = 0  # packets of the last command, if it was a long one
         self.set_limit("packet_size", limit)
 
     def set_limit(self, name: str, limit: int) -> None:
@@ -61,8 +62,11 @@ class PacketStream:
         length = len(body) + 1
         if length < self.plain:
             self.sequence = 1
+            self._sent = 0
             return b"".join((_HEADER(length), code, body))
-        return self._packets(code + body)
+        data = self._packets(code + body)
+        self._sent = self.sequence
+        return data
 
     def packets(self, payload: bytes) -> bytes:
         """`payload` as packets that continue the current sequence."""
@@ -165,7 +169,9 @@ class PacketStream:
         """A packet that is out of order is an ERR packet with sequence id 0: the server ends the connection."""
         yield from self.fill(4 + min(length, 1))
         sequence = self.data[self.pos + 3]
-        if sequence != 0 or length == 0 or self.data[self.pos + 4] != Header.ERR:
+        # A server that finds a long command too long says so in the middle of it, and hangs up.
+        expected = sequence == 0 or (self.sequence == self._sent and sequence < self._sent)
+        if not expected or length == 0 or self.data[self.pos + 4] != Header.ERR:
             raise RemoteProtocolError(f"packet out of order: sequence id {sequence}, expected {self.sequence}")
         yield from self.fill(4 + length)
         raise _closed(self.data[self.pos + 4 : self.pos + 4 + length])

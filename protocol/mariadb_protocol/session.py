@@ -243,14 +243,14 @@ def command(
         def run(session: Session, *args: P.args, **keywords: P.kwargs) -> Command[T]:
             if session.state not in allowed:
                 raise session.refusal(name)
-            session.state = State.BUSY
-            session.after = State.READY
             try:
+                session.state = State.BUSY
+                session.after = State.READY
                 answer = yield from body(session, *args, **keywords)
+                session.state = session.after
             except BaseException as error:
                 session.fail(error)
                 raise
-            session.state = session.after
             return answer
 
         return run  # type: ignore[return-value]  # positional parameter names are not kept by wraps()
