@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .connection import Connection, connect
+from .connection import Connection
 from .cursor import Cursor
 from .dbapi import (
     BINARY,
@@ -22,6 +22,7 @@ from .dbapi import (
     Timestamp,
     TimestampFromTicks,
 )
+from .entry import connect
 from .exceptions import (
     DatabaseError,
     DataError,

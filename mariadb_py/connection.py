@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import warnings
+from weakref import ref
 
 from mariadb_protocol.params import escape
 
 from . import exceptions
-from .core.connection import CHARSET
 from .core.options import ConnectOptions
+from .core.statements import CHARSET
+from .core.tpc import Xid
 from .cursor import Cursor
-from .exceptions import Error, InterfaceError, ProgrammingError
+from .exceptions import InterfaceError, ProgrammingError
 from .io.link import Link
+from .io.optionfile import SOURCES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,12 +45,29 @@ class Connection:
     ProgrammingError = exceptions.ProgrammingError
     NotSupportedError = exceptions.NotSupportedError
 
-    def __init__(self, **keywords: Any) -> None:
+    def __init__(self, uri: str | None = None, **keywords: Any) -> None:
         self._link: Link | None = None
         # For a handle to a pool's connection: the pool, and the slot that it came from.
         self._pool: ConnectionPool | None = None
         self._slot: Slot | None = None
-        self._link = Link.open(ConnectOptions.from_keywords(keywords))
+        link = Link(ConnectOptions.from_keywords({"uri": uri, **keywords}, SOURCES))
+        self._observe(link)
+        link.connect()
+        self._link = link
+
+    def _observe(self, link: Link) -> None:
+        """Let the status callback see this connection, as long as there is one."""
+        callback = link.core.options.status_callback
+        if callback is None:
+            return
+        reference = ref(self)
+
+        def report(name: str, value: object) -> None:
+            connection = reference()
+            if connection is not None and connection._link is not None:
+                callback(connection, {name: value})
+
+        link.observer = report
 
     @classmethod
     def _for_pool(cls) -> Connection:
@@ -68,25 +88,87 @@ class Connection:
 
     # Cursors and transactions
 
-    def cursor(self, *, buffered: bool = True, dictionary: bool = False, named_tuple: bool = False) -> Cursor:
-        """A new cursor; see `Cursor` for the keywords.
+    def cursor(self, cursorclass: type[Cursor] = Cursor, **keywords: Any) -> Cursor:
+        """A new cursor.
+
+        Args:
+            cursorclass: `Cursor`, or a subclass.
+            **keywords: as for `Cursor`.
 
         Raises:
-            ProgrammingError: the connection is closed.
+            ProgrammingError: the connection is closed, or `cursorclass` is none.
+            TypeError: a keyword is unknown.
         """
-        return Cursor(self, buffered=buffered, dictionary=dictionary, named_tuple=named_tuple)
+        if not (isinstance(cursorclass, type) and issubclass(cursorclass, Cursor)):
+            raise ProgrammingError(f"cursorclass is Cursor or a subclass, not {cursorclass!r}")
+        self._link_or_raise()
+        return cursorclass(self, **keywords)
 
     def begin(self) -> None:
         """Start a transaction, committing one that is open."""
         self._command(b"BEGIN")
 
     def commit(self) -> None:
-        """Commit the open transaction."""
-        self._command(b"COMMIT")
+        """Commit the open transaction.
+
+        Raises:
+            ProgrammingError: a transaction of a transaction manager is in progress.
+        """
+        self._finish(b"COMMIT")
 
     def rollback(self) -> None:
-        """Roll back the open transaction."""
-        self._command(b"ROLLBACK")
+        """Roll back the open transaction; raises as `commit()`."""
+        self._finish(b"ROLLBACK")
+
+    def _finish(self, statement: bytes) -> None:
+        link = self._link_or_raise()
+        link.run(link.core.finish(statement))
+
+    # Transactions of a transaction manager (XA)
+
+    def xid(self, format_id: int, global_transaction_id: str, branch_qualifier: str) -> Xid:
+        """An identifier for the methods below.
+
+        Args:
+            format_id: number of its format, at least 0.
+            global_transaction_id, branch_qualifier: at most 64 bytes each, in UTF-8.
+        """
+        return Xid(format_id, global_transaction_id, branch_qualifier)
+
+    def tpc_begin(self, xid: Xid) -> None:
+        """Begin a transaction with this identifier.
+
+        Raises:
+            ProgrammingError: one is in progress.
+            IntegrityError: errno 1400, an ordinary transaction is open.
+        """
+        link = self._link_or_raise()
+        link.run(link.core.tpc_begin(_as_xid(xid)))
+
+    def tpc_prepare(self) -> None:
+        """The first phase: from then on the server keeps the transaction, whatever happens to the connection."""
+        link = self._link_or_raise()
+        link.run(link.core.tpc_prepare())
+
+    def tpc_commit(self, xid: Xid | None = None) -> None:
+        """Commit the transaction in progress, prepared or not; with `xid`, one that `tpc_recover()` found."""
+        link = self._link_or_raise()
+        link.run(link.core.tpc_finish(True, None if xid is None else _as_xid(xid)))
+
+    def tpc_rollback(self, xid: Xid | None = None) -> None:
+        """Roll back the transaction in progress, prepared or not; with `xid`, one that `tpc_recover()` found."""
+        link = self._link_or_raise()
+        link.run(link.core.tpc_finish(False, None if xid is None else _as_xid(xid)))
+
+    def tpc_recover(self) -> list[Xid]:
+        """The identifiers of all prepared transactions on the server, for `tpc_commit()` and `tpc_rollback()`."""
+        link = self._link_or_raise()
+        return link.run(link.core.tpc_recover())
+
+    @property
+    def tpc_state(self) -> int:
+        """One of `constants.TPC_STATE`: NONE, XID (begun) or PREPARE (prepared)."""
+        return self._core.tpc.state
 
     def _command(self, statement: bytes) -> None:
         link = self._link_or_raise()
@@ -132,6 +214,29 @@ class Connection:
         """Forget transaction, locks, temporary tables and variables, as a new login does; the database stays."""
         link = self._link_or_raise()
         link.run(link.core.reset())
+
+    def reconnect(self) -> None:
+        """Give up the connection to the server and open another one; what the session had is lost."""
+        self._link_or_raise().renew()
+
+    @property
+    def auto_reconnect(self) -> bool:
+        """A connection that was lost between two statements is opened anew; can be set.
+
+        Not where something would be lost silently: in a transaction, or when the session may have variables, temporary
+        tables or locks. Then the next statement raises an error, and the one behind it gets the new connection.
+        """
+        return self._core.auto_reconnect
+
+    @auto_reconnect.setter
+    def auto_reconnect(self, value: bool) -> None:
+        link = self._link_or_raise()
+        link.run(link.core.set_auto_reconnect(bool(value)))
+
+    def dump_debug_info(self) -> None:
+        """Let the server write debugging information to its log; needs the right to do so."""
+        link = self._link_or_raise()
+        link.run(link.core.debug())
 
     def select_db(self, database: str) -> None:
         """Change the default database."""
@@ -255,12 +360,12 @@ class Connection:
     @property
     def server_version(self) -> int:
         """Server version as major * 10000 + minor * 100 + patch."""
-        return self._core.server_version
+        return self._greeting.version_number
 
     @property
     def server_version_info(self) -> tuple[int, int, int]:
         """Server version as (major, minor, patch)."""
-        return self._core.server_version_info
+        return self._greeting.version_info
 
     def get_server_version(self) -> tuple[int, int, int]:
         """The same as `server_version_info`."""
@@ -342,36 +447,7 @@ class Connection:
         return f"<mariadb_py.Connection {where} at {id(self):#x}>"
 
 
-def connect(*, pool_name: str | None = None, **keywords: Any) -> Connection:
-    """Connect to a server; with `pool_name`, borrow from the pool of that name, which is made if there is none.
-
-    Args:
-        host: name or address; None or "localhost" without a port means the unix socket where one exists.
-        port: TCP port; default 3306. With a port the connection is TCP.
-        user, username: account name.
-        password, passwd: password, str or bytes.
-        database, db: default database.
-        unix_socket: path of the server's socket.
-        connect_timeout: seconds in which name lookup, connection and login must be done; default 10, 0: no bound.
-        read_timeout: longest silence of the server in seconds; default None, none.
-        write_timeout: longest time in seconds that a write may be stuck; default None, none.
-        autocommit: commit each statement by itself; default False.
-        init_command: statement to run after each login and reset.
-        pool_name: name of a pool.
-        pool_size, pool_reset_session, pool_invalidation_interval: as for `ConnectionPool`.
-
-    Raises:
-        TypeError: a keyword is unknown (the nearest known one is named), or a value has the wrong type.
-        ProgrammingError: a value is out of range.
-        NotSupportedError: TLS was asked for, which this version does not have.
-        OperationalError: the server cannot be reached in time, or refuses.
-        PoolError: the pool has no free connection.
-    """
-    if pool_name is not None:
-        from .pool import borrow_by_name
-
-        return borrow_by_name(pool_name, keywords)
-    return Connection(**keywords)
-
-
-__all__ = ["Connection", "Error", "connect"]
+def _as_xid(xid: Any) -> Xid:
+    if not isinstance(xid, Xid):
+        raise TypeError(f"a transaction is named by what xid() makes, not by a {type(xid).__name__}")
+    return xid

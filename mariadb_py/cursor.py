@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from operator import index
 
-from .core.cursor import CursorCore, dictionary_rows, named_rows
+from .core.cursor import CursorCore
+from .core.many import execute_many
+from .core.rows import dictionary_rows, named_rows
 from .exceptions import ProgrammingError
+from .io.localfile import contents
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from types import TracebackType
-    from typing import Any, Union
+    from typing import IO, Any, Union
 
     from mariadb_protocol.events import Command
 
@@ -24,55 +27,126 @@ if TYPE_CHECKING:
 class Cursor:
     """A statement and its results. Made by `Connection.cursor()`.
 
+    What is not given, or None, is as the options of the connection say.
+
     Args:
         connection: the connection.
         buffered: read each result whole when the statement is run (default). False: read rows as they are fetched;
             until they are read to the end, or the cursor is closed, no other cursor can use the connection.
         dictionary: rows are dictionaries; of columns with the same name the last one wins.
         named_tuple: rows are tuples whose columns are attributes too; wins over `dictionary`.
+        prepared: keep to the first statement that is executed: it is prepared once, and later texts are ignored.
+        binary: use the binary protocol for every statement. Otherwise it is used for statements that change data and
+            have parameters, for parameters that are bytes or dates, and for CALL.
+        cursor_type: `constants.CURSOR.NONE` (0), or READ_ONLY (1): a server-side cursor. Its rows stay on the server
+            until they are fetched; other cursors can use the connection meanwhile.
+        prefetch_size: rows that a server-side cursor reads at a time; 0: 1000.
 
     Attributes:
         arraysize: rows that `fetchmany()` fetches by default (1).
     """
 
     def __init__(
-        self, connection: Connection, *, buffered: bool = True, dictionary: bool = False, named_tuple: bool = False
+        self,
+        connection: Connection,
+        *,
+        buffered: bool = True,
+        dictionary: bool | None = None,
+        named_tuple: bool | None = None,
+        prepared: bool = False,
+        binary: bool | None = None,
+        cursor_type: int = 0,
+        prefetch_size: int = 0,
     ) -> None:
-        factory = named_rows if named_tuple else dictionary_rows if dictionary else None
+        core = connection._link_or_raise().core
+        options = core.options
+        named = options.named_tuple if named_tuple is None else named_tuple
+        keyed = options.dictionary if dictionary is None else dictionary
+        if cursor_type not in (0, 1):
+            raise ProgrammingError(f"cursor_type is CURSOR.NONE or CURSOR.READ_ONLY, not {cursor_type!r}")
+        if index(prefetch_size) < 0:
+            raise ProgrammingError(f"prefetch_size is a number of rows, not {prefetch_size}")
         self._connection = connection
-        self._core = CursorCore(connection._link_or_raise().core, bool(buffered), factory)
+        self._resulttype = 1 if named else 2 if keyed else 0
+        self._core = CursorCore(
+            core,
+            bool(buffered),
+            named_rows if named else dictionary_rows if keyed else None,
+            binary=bool(options.binary if binary is None else binary),
+            prepared=bool(prepared),
+            server_side=cursor_type == 1,
+            prefetch=prefetch_size,
+        )
         self._closed = False
         self.arraysize = 1
 
     # Statements
 
-    def execute(self, statement: str | bytes, data: Parameters = None, buffered: bool | None = None) -> None:
+    def execute(
+        self,
+        statement: str | bytes,
+        data: Parameters = None,
+        buffered: bool | None = None,
+        *,
+        local_infile: IO[bytes] | Iterable[bytes] | None = None,
+    ) -> None:
         """Run a statement.
 
         Args:
             statement: SQL with the placeholders `?` or `%s` (for a sequence), or `%(name)s` (for a mapping).
             data: parameters; None or empty for none, then the statement is sent as it is.
             buffered: from now on, read results whole or not; None leaves it as it is.
+            local_infile: contents for LOAD DATA LOCAL INFILE, instead of the file that the statement names: a binary
+                file, or bytes in pieces. The connection must have been made with `local_infile=True` in any case.
 
         Raises:
             ProgrammingError: the statement or a parameter is wrong, or the cursor is closed.
-            NotSupportedError: a parameter has no counterpart in MariaDB (nan, infinity).
+            NotSupportedError: a parameter has no counterpart in MariaDB (nan, infinity), or the server asks for a
+                local file that is not offered.
             DataError: a parameter is out of range.
             InterfaceError: errno 2014, another cursor's unbuffered result is not read to its end.
+            OperationalError: errno 2020, the statement is larger than the server's max_allowed_packet.
             Error: what the server answered.
         """
         if buffered is not None:
-            self._core.buffered = bool(buffered)
-        self._run(self._core.execute(statement, data))
+            self._core.buffered = bool(buffered) and not self._core.server_side
+        source = None if local_infile is None else contents(local_infile)
+        self._run(self._core.execute(statement, data, source))
 
-    def executemany(self, statement: str | bytes, parameters: Iterable[Parameters]) -> None:
-        """Run a statement once for each item of `parameters`; `rowcount` is the sum.
+    def executemany(
+        self, statement: str | bytes, parameters: Iterable[Parameters], *, unit_results: bool = False
+    ) -> None:
+        """Run a statement once for each item of `parameters`, many at a time where the server has bulk execution.
+
+        `rowcount` is the sum, `lastrowid` the first id; rows of RETURNING are the result. Nothing behind an item that
+        fails is executed, or more exactly nothing behind the chunk of items that was sent together with it. With
+        autocommit each chunk commits by itself: `rows_done` of the error says how many items the chunks before had.
+
+        Args:
+            statement: SQL with placeholders.
+            parameters: sequences or mappings; may be a generator.
+            unit_results: make (id, affected rows) of each item the result; needs MariaDB 11.5.
 
         Raises:
-            ProgrammingError: there is not one item, or one is wrong; the items before it were run.
-            Error: what the server answered.
+            ProgrammingError: there is not one item, or one is wrong (row and column are named).
+            NotSupportedError: `unit_results`, and the server does not have them.
+            Error: what the server answered; its `rows_done` is the number of items that were executed before.
         """
-        self._run(self._core.executemany(statement, parameters))
+        self._run(execute_many(self._core, statement, parameters, unit_results))
+
+    def callproc(self, sp: str, data: Sequence[Any] = ()) -> None:
+        """CALL a stored procedure.
+
+        Its result sets come first. If it has OUT or INOUT parameters, these are a last result set, of one row, for
+        which `sp_outparams` is True.
+
+        Args:
+            sp: its name, or "database.name"; quoted, so that it can be nothing but a name.
+            data: its parameters; those that are only OUT may be None.
+        """
+        if not isinstance(sp, str):
+            raise TypeError(f"the name of a procedure is a str, not {type(sp).__name__}")
+        self._run(self._core.callproc(sp, data))
 
     def nextset(self) -> bool | None:
         """Go on to the next result of the statement: True, or None if there is none.
@@ -96,6 +170,7 @@ class Cursor:
             link.run(self._core.finish())
         self._closed = True
         self._core.clear()
+        self._core.give_up_statement()
 
     def _run(self, operation: Command[Any]) -> Any:
         if self._closed:
@@ -234,6 +309,49 @@ class Cursor:
     def closed(self) -> bool:
         """The cursor, or its connection, is closed."""
         return self._closed or self._connection._link is None
+
+    @property
+    def metadata(self) -> dict[str, tuple[Any, ...]] | None:
+        """Facts of the columns, by name of the fact, one value per column; None without a result set.
+
+        catalog, schema, field, org_field, table, org_table, type, charset, length, max_length, decimals, flags,
+        ext_type_or_format (`constants.EXT_FIELD_TYPE`).
+        """
+        columns = self._core.columns
+        return None if columns is None else columns.metadata
+
+    @property
+    def sp_outparams(self) -> bool:
+        """The present result set holds the OUT and INOUT parameters of a procedure."""
+        return self._core.out_parameters
+
+    @property
+    def field_count(self) -> int:
+        """Number of columns; 0 without a result set."""
+        columns = self._core.columns
+        return 0 if columns is None else len(columns.columns)
+
+    @property
+    def affected_rows(self) -> int:
+        """The same as `rowcount`."""
+        return self.rowcount
+
+    @property
+    def insert_id(self) -> int:
+        """As `lastrowid`, and 0 if there is none."""
+        return self.lastrowid or 0
+
+    @property
+    def paramcount(self) -> int:
+        """Number of parameters of the last statement, as it was sent by the binary protocol."""
+        return self._core.parameters
+
+    @property
+    def _transformed_statement(self) -> bytes | None:
+        return self._core.transformed
+
+    def _seek(self, position: int) -> None:
+        self._core.seek(index(position))
 
     def setinputsizes(self, sizes: object) -> None:
         """PEP 249 asks for it; does nothing."""

@@ -9,6 +9,7 @@ from .core.options import MAX_POOL_SIZE, ConnectOptions, PoolOptions
 from .core.pool import Check, Close, Fail, Give, Open, PoolCore, Reset
 from .exceptions import DuplicatePoolError, Error, PoolError, ProgrammingError
 from .io.link import Link
+from .io.optionfile import SOURCES
 from .io.threads import allocate_lock, monotonic
 
 TYPE_CHECKING = False
@@ -64,7 +65,7 @@ class ConnectionPool:
         self._lock = allocate_lock()
         self._lost: list[Slot] = []  # leases collected without close(); appended to by the collector, without the lock
         self._handles: dict[Slot, Connection] = {}  # what add_connection() returned, to be given out first
-        self._options = ConnectOptions.from_keywords(connection_keywords) if connection_keywords else None
+        self._options = ConnectOptions.from_keywords(connection_keywords, SOURCES) if connection_keywords else None
         with _registry_lock:
             if self._name in _CONNECTION_POOLS:
                 raise DuplicatePoolError(f"Pool {self._name!r} already exists")
@@ -151,7 +152,7 @@ class ConnectionPool:
         own, connection_keywords = PoolOptions.split(keywords, self._own)
         if own.name != self._name:
             raise ProgrammingError(f"Pool {self._name!r} cannot be renamed to {own.name!r}")
-        options = ConnectOptions.from_keywords(connection_keywords) if connection_keywords else self._options
+        options = ConnectOptions.from_keywords(connection_keywords, SOURCES) if connection_keywords else self._options
         with self._lock:
             self._own, self._options = own, options
             self._core.max_size = own.size

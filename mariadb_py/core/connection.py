@@ -16,6 +16,7 @@ from mariadb_protocol import (
     Session,
     State,
     change_user,
+    debug,
     init_db,
     login,
     next_result,
@@ -30,11 +31,10 @@ from mariadb_protocol import (
 )
 from mariadb_protocol.constants import Capability, Status
 from mariadb_protocol.params import encode_text
-from mariadb_protocol.sql import may_change_session, named_local_file, parse
+from mariadb_protocol.sql import named_local_file
 
 from ..exceptions import (
     CR_COMMANDS_OUT_OF_SYNC,
-    CR_NET_PACKET_TOO_LARGE,
     Error,
     InterfaceError,
     NotSupportedError,
@@ -44,35 +44,24 @@ from ..exceptions import (
 from .conversion import Conversion
 from .failure import gone, login_error, server_error
 from .metadata import ColumnSet
-from .statements import Statements, leading_keyword, wants_binary
-from .tpc import Transaction
+from .statements import CHARSET, Statements
+from .tpc import Transaction, Xid, recovered
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
-    from typing import Any
 
-    from mariadb_protocol.binary import Encoded
     from mariadb_protocol.commands.result import Answer
     from mariadb_protocol.events import Command
-    from mariadb_protocol.messages import Greeting, OkPacket
-    from mariadb_protocol.sql import Statement
+    from mariadb_protocol.messages import OkPacket
 
     from .cursor import CursorCore
     from .options import ConnectOptions
 
-CHARSET = "utf8mb4"
-# What text parameters rely on: a quote or backslash byte is never part of another character, and UTF-8 is understood.
 _NO_TRANSACTION = "________"  # as session tracking writes it
-_SAFE_CHARSETS = ("utf8mb4", "utf8mb3", "utf8", "ascii")
 _CHARSET_VARIABLES = ("character_set_client", "character_set_connection", "character_set_results")
-
-# Statements taken apart that a connection remembers, and the longest one, in bytes.
-STATEMENTS_KEPT = 256
-STATEMENT_SIZE_KEPT = 16384
+_TRACK_CHANGES = b"SET session_track_state_change=1,session_track_transaction_info='CHARACTERISTICS'"
 _CAPABILITIES = Capability.MARIADB_BULK | Capability.MARIADB_BULK_UNIT_RESULTS | Capability.MARIADB_CACHE_METADATA
-# A statement longer than this is compared with the server's max_allowed_packet before it is sent.
-UNCHECKED_SIZE = 1 << 20
 
 
 class ConnectionCore:
@@ -86,14 +75,13 @@ class ConnectionCore:
         session: the protocol state.
         statements: the prepared statements.
         tpc: the transaction of a transaction manager, in progress or not.
-        server_version_info: server version as (major, minor, patch); zeros if it cannot be read.
         user_changed: change_user() was called, so that the session is not the one of `options` any more.
         auto_reconnect: a connection that is lost between two statements is opened anew, unless `would_lose` objects.
     """
 
     __slots__ = (
-        *("_attributes", "_generation", "_guarded", "_packet_limit", "_parsed", "_read_file", "_streaming"),
-        *("auto_reconnect", "options", "server_version_info", "session", "statements", "tpc", "user_changed"),
+        *("_attributes", "_generation", "_read_file", "_streaming"),
+        *("auto_reconnect", "options", "session", "statements", "tpc", "user_changed"),
     )
 
     def __init__(self, options: ConnectOptions, read_file: Callable[[bytes], Iterator[bytes]]) -> None:
@@ -114,15 +102,10 @@ class ConnectionCore:
         self.session = Session(metadata=partial(ColumnSet, conversion=Conversion.from_options(options)))
         if options.status_callback is not None:
             self.session.events = []
-        size = options.prep_stmt_cache_size if options.cache_prep_stmts else 0
         self._generation += 1
-        self.statements = Statements(self.session, size, options.pipeline, self._generation << 32)
+        self.statements = Statements(self.session, options, self._generation << 32)
         self.tpc = Transaction()
         self.user_changed = False
-        self.server_version_info = (0, 0, 0)
-        self._guarded = False  # a statement may have changed the session in a way that the server does not report
-        self._packet_limit = options.max_allowed_packet
-        self._parsed: dict[tuple[bytes, int], tuple[Statement, bytes]] = {}
         # The cursor whose unbuffered result is not read to its end, by a weak reference.
         self._streaming: Callable[[], CursorCore | None] | None = None
 
@@ -135,7 +118,6 @@ class ConnectionCore:
         outcome = yield from login(self.session, credentials)
         if isinstance(outcome, ErrPacket):
             raise login_error(outcome, self.session)
-        self.server_version_info = _version_numbers(self.session.greeting)
         yield from self._set_up()
 
     def restore(self) -> Command[None]:
@@ -213,10 +195,10 @@ class ConnectionCore:
         if self.options.read_only:
             assignments.append(b"tx_read_only=1" if self.session.mariadb else b"transaction_read_only=1")
         if self.auto_reconnect:
-            assignments.append(b"session_track_state_change=1,session_track_transaction_info='CHARACTERISTICS'")
+            assignments.append(_TRACK_CHANGES[4:])
         if assignments:
             yield from self.command(b"SET " + b",".join(assignments))
-        self.session.changed = self._guarded = False
+        self.session.changed = self.statements.untracked = False
 
     # Facts
 
@@ -241,12 +223,6 @@ class ConnectionCore:
         return bool(self.session.status & Status.NO_BACKSLASH_ESCAPES)
 
     @property
-    def server_version(self) -> int:
-        """Server version as major * 10000 + minor * 100 + patch; 0 if it cannot be read."""
-        major, minor, patch = self.server_version_info
-        return major * 10000 + minor * 100 + patch
-
-    @property
     def occupied(self) -> bool:
         """A cursor's unbuffered result may not be read to its end: `claim()` has to decide."""
         return self._streaming is not None
@@ -257,7 +233,7 @@ class ConnectionCore:
             return "a transaction"
         if self.user_changed:
             return "another user"
-        if self._guarded or self.session.changed:
+        if self.statements.untracked or self.session.changed:
             return "variables, temporary tables or locks of the session"
         if self.auto_reconnect and not self.session.negotiated(Capability.SESSION_TRACK):
             return "a session that the server does not track"
@@ -323,6 +299,49 @@ class ConnectionCore:
         if self.autocommit != value:
             yield from self.command(b"SET autocommit=%d" % value)
 
+    def finish(self, statement: bytes) -> Command[None]:
+        """Commit or roll back by this statement; not what belongs to a transaction manager."""
+        if self.tpc.state:
+            raise ProgrammingError(f"{self.tpc.xid!r} is in progress: use tpc_commit() or tpc_rollback()")
+        yield from self.command(statement)
+
+    def set_auto_reconnect(self, value: bool) -> Command[None]:
+        """From now on, let a lost connection be opened anew, or not."""
+        armed, self.auto_reconnect = self.auto_reconnect, value
+        self.statements.watch = value
+        if value and not armed:
+            # Whatever the session had before cannot be known any more.
+            yield from self.command(_TRACK_CHANGES)
+            self.statements.untracked = True
+
+    def debug(self) -> Command[None]:
+        """Let the server write debugging information to its log."""
+        yield from self.claim(None)
+        _raise_error((yield from debug(self.session)))
+
+    def tpc_begin(self, xid: Xid) -> Command[None]:
+        """Begin a transaction of a transaction manager."""
+        yield from self.command(self.tpc.begin(xid))
+        self.tpc.begun(xid)
+
+    def tpc_prepare(self) -> Command[None]:
+        """The first phase of the transaction in progress."""
+        for statement in self.tpc.prepare():
+            yield from self.command(statement)
+
+    def tpc_finish(self, commit: bool, xid: Xid | None) -> Command[None]:
+        """Commit or roll back the transaction in progress, or one that was recovered."""
+        for statement in self.tpc.finish(commit, xid):
+            yield from self.command(statement)
+
+    def tpc_recover(self) -> Command[list[Xid]]:
+        """All prepared transactions on the server."""
+        yield from self.claim(None)
+        answer = yield from query(self.session, b"XA RECOVER FORMAT='SQL'" if self.session.mariadb else b"XA RECOVER")
+        if isinstance(answer, ErrPacket):
+            raise server_error(answer)
+        return [recovered(*row) for row in answer.rows] if isinstance(answer, ResultSet) else []
+
     def kill(self, connection_id: int) -> Command[None]:
         """End another connection of the server."""
         yield from self.command(b"KILL %d" % connection_id)
@@ -337,82 +356,7 @@ class ConnectionCore:
         yield from self.claim(None)
         _raise_error((yield from init_db(self.session, encode_name(database, "database"))))
 
-    # Statements
-
-    def parse(self, sql: str | bytes) -> Statement:
-        """A statement, taken apart under the present sql_mode."""
-        return self._parse(encode_statement(sql))[0]
-
-    def request(self, sql: str | bytes, parameters: Any, binary: bool) -> tuple[bytes, list[Encoded] | None]:
-        """What to send for a statement.
-
-        Args:
-            sql: the statement.
-            parameters: its parameters; None or empty for none.
-            binary: use the binary protocol in any case.
-
-        Returns:
-            The statement, and the parameters for the binary protocol; None for the text protocol.
-        """
-        text = encode_statement(sql)
-        if self.auto_reconnect and may_change_session(text):
-            self._guarded = True
-        if parameters is None or (isinstance(parameters, (tuple, list, dict)) and not parameters):
-            return text, [] if binary or leading_keyword(text) == b"CALL" else None
-        statement, keyword = self._parse(text)
-        values = statement.values(parameters)
-        if binary or wants_binary(keyword, values):
-            return statement.prepared, statement.encode(values)
-        return statement.fill_in(values, self.no_backslash_escapes), None
-
-    def _parse(self, text: bytes) -> tuple[Statement, bytes]:
-        """A statement taken apart, and its leading keyword."""
-        charset = self.session.variables.get("character_set_client", CHARSET)
-        if charset not in _SAFE_CHARSETS:
-            raise ProgrammingError(f"parameters are not safe while character_set_client is {charset}")
-        # What the last OK or EOF packet said of sql_mode, read anew each time.
-        mode = self.session.status & (Status.NO_BACKSLASH_ESCAPES | Status.ANSI_QUOTES)
-        parsed = self._parsed.get((text, mode))
-        if parsed is not None:
-            return parsed
-        statement = parse(
-            text,
-            no_backslash_escapes=bool(mode & Status.NO_BACKSLASH_ESCAPES),
-            ansi_quotes=bool(mode & Status.ANSI_QUOTES),
-            version=self.server_version,
-            mariadb=self.session.mariadb,
-        )
-        parsed = statement, leading_keyword(text)
-        if len(text) <= STATEMENT_SIZE_KEPT:
-            if len(self._parsed) >= STATEMENTS_KEPT:
-                del self._parsed[next(iter(self._parsed))]
-            self._parsed[text, mode] = parsed
-        return parsed
-
-    def packet_limit(self) -> Command[int]:
-        """The server's max_allowed_packet in bytes; asked for once."""
-        limit = self._packet_limit
-        if limit is None:
-            answer = yield from query(self.session, b"SELECT @@max_allowed_packet")
-            if not isinstance(answer, ResultSet) or len(answer.rows) != 1:
-                raise OperationalError("the server does not tell its max_allowed_packet")
-            limit = self._packet_limit = int(answer.rows[0][0])
-        return limit
-
-    def check_size(self, size: int) -> Command[None]:
-        """Refuse what the server would not take: it would close the connection.
-
-        Raises:
-            OperationalError: errno 2020, `size` bytes are more than max_allowed_packet.
-        """
-        if size < UNCHECKED_SIZE:
-            return
-        limit = yield from self.packet_limit()
-        if size >= limit:
-            raise OperationalError(
-                f"{size} bytes are to be sent, and max_allowed_packet is {limit}; nothing was sent",
-                errno=CR_NET_PACKET_TOO_LARGE,
-            )
+    # Local files
 
     def answer_local_request(
         self, request: LocalInfileRequest, statement: bytes, source: Iterable[bytes] | None, minimum: int
@@ -442,12 +386,6 @@ class ConnectionCore:
             raise OperationalError(f"the local file {name!r} cannot be read: {error.strerror}") from error
 
 
-def _version_numbers(greeting: Greeting | None) -> tuple[int, int, int]:
-    numbers = (greeting.version if greeting else "").split("-")[0].split(".")
-    found = [int(number) for number in numbers[:3] if number.isdecimal() and len(number) < 4]
-    return (found[0], found[1], found[2]) if len(found) == 3 else (0, 0, 0)
-
-
 def encode_name(name: str | None, what: str) -> bytes:
     """The name of an account or database in UTF-8."""
     if name is None:
@@ -468,15 +406,6 @@ def encode_password(password: str | bytes | None) -> bytes:
     if isinstance(password, bytes):
         return password
     raise TypeError(f"password is a str or bytes, not {type(password).__name__}")
-
-
-def encode_statement(sql: str | bytes) -> bytes:
-    """A statement in UTF-8."""
-    if isinstance(sql, str):
-        return encode_text(sql, "the statement")
-    if isinstance(sql, (bytes, bytearray)):
-        return bytes(sql)
-    raise TypeError(f"a statement is str or bytes, not {type(sql).__name__}")
 
 
 def _raise_error(outcome: OkPacket | ErrPacket) -> None:

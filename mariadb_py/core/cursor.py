@@ -26,6 +26,7 @@ from mariadb_protocol.constants import Status
 from ..exceptions import ProgrammingError
 from .failure import gone, server_error
 from .rows import RowState
+from .statements import UNCHECKED_SIZE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -114,13 +115,16 @@ class CursorCore(RowState):
         connection = self.connection
         if self.prepared and self.transformed is not None:
             sql = self.statement or sql
-        statement, encoded = connection.request(sql, parameters, self.binary)
+        statement, encoded = connection.statements.request(sql, parameters, self.binary)
         if connection.occupied or connection.session.state != State.READY:
             yield from connection.claim(self)
         self.clear()
         self.statement = sql
         self.transformed = statement
         self.parameters = len(encoded or ())
+        size = len(statement) + sum(len(value) for _, value in encoded or ())
+        if size >= UNCHECKED_SIZE:
+            yield from connection.statements.check_size(size)
         minimum = -1 if self.buffered else 0
         if encoded is None:
             answer = yield from query(connection.session, statement, minimum)

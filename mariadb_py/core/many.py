@@ -47,7 +47,7 @@ def execute_many(
         unit_results: make (id, affected rows) of each row the result.
     """
     connection = cursor.connection
-    statement = connection.parse(sql)
+    statement = connection.statements.parse(sql)
     yield from connection.claim(cursor)
     cursor.begin(sql, statement)
     values = _values(statement, rows)
@@ -117,7 +117,7 @@ class _Run:
         if chunk is None:
             return
         if len(chunk.body) >= FIRST_CHUNK:
-            limit = yield from connection.packet_limit()
+            limit = yield from connection.statements.packet_limit()
             encoder.limit = limit - HEADER_SIZE - len(chunk.types)
             encoder.size = min(CHUNK_SIZE, encoder.limit)
         prepared = yield from connection.statements.kept(statement.prepared)
@@ -130,7 +130,7 @@ class _Run:
         """Run one chunk, and pack the next one meanwhile."""
         connection = self._cursor.connection
         session = connection.session
-        yield from connection.check_size(len(chunk.body) + len(chunk.types) + HEADER_SIZE)
+        yield from connection.statements.check_size(len(chunk.body) + len(chunk.types) + HEADER_SIZE)
         yield from send_bulk(session, prepared, chunk.types, chunk.body, unit_results)
         following, failure = None, None
         try:

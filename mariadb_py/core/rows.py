@@ -6,6 +6,7 @@ Knows rows that are there; who gets more of them is `cursor`.
 from __future__ import annotations
 
 from ..exceptions import ProgrammingError
+from .conversion import finish_rows
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class RowState:
     def add(self, result: ResultSet, ended: bool) -> None:
         """Put rows that were read behind those that have not been taken yet."""
         left = self._rows[self._position :]
-        rows = result.rows
+        rows = finish_rows(result.metadata, result.rows)  # type: ignore[arg-type]  # the session makes ColumnSets
         made = rows if self.row_factory is None else self.row_factory(result.metadata, rows)
         self._seen += self._position
         self._position = 0

@@ -6,15 +6,23 @@ prepared on the way are kept per connection, the least recently used one is give
 
 from __future__ import annotations
 
+from datetime import date
+
 from mariadb_protocol import (
     ErrPacket,
     Prepared,
+    ResultSet,
     close_statement,
     execute,
     prepare,
     prepare_and_execute,
+    query,
 )
+from mariadb_protocol.constants import Status
+from mariadb_protocol.params import encode_text
+from mariadb_protocol.sql import may_change_session, parse
 
+from ..exceptions import CR_NET_PACKET_TOO_LARGE, OperationalError, ProgrammingError
 from .failure import server_error
 
 TYPE_CHECKING = False
@@ -26,56 +34,157 @@ if TYPE_CHECKING:
     from mariadb_protocol.binary import Encoded
     from mariadb_protocol.commands.result import Answer
     from mariadb_protocol.events import Command
+    from mariadb_protocol.sql import Statement
 
-UNKNOWN_STATEMENT = 1243
+    from .options import ConnectOptions
+
+CHARSET = "utf8mb4"
+# What parameters rely on: a quote or backslash byte is never part of another character, and UTF-8 is understood.
+_SAFE_CHARSETS = (CHARSET, "utf8mb3", "utf8", "ascii")
+
+# Statements taken apart that a connection remembers, and the longest one, in bytes.
+PARSED_KEPT = 256
+PARSED_SIZE_KEPT = 16384
+# A statement from this size on is compared with the server's max_allowed_packet before it is sent.
+UNCHECKED_SIZE = 1 << 20
 # Longer statements are prepared in a round trip of their own: two commands in one write should fit the socket's buffer.
 PIPELINED_SIZE = 1 << 16
+UNKNOWN_STATEMENT = 1243  # the server's error for "the last one prepared" where there is none
 
 # The first word of a statement that goes by the binary protocol if it has parameters; CALL does even without.
 _BINARY_KEYWORDS = (b"INSERT", b"UPDATE", b"REPLACE", b"DELETE", b"CALL", b"DO")
 _WORD_SIZE = max(map(len, _BINARY_KEYWORDS))
-_BINARY_TYPES = (bytes, bytearray, memoryview)
+_BINARY_TYPES = (bytes, bytearray, memoryview, date)
+
+
+def encode_statement(sql: str | bytes) -> bytes:
+    """A statement in UTF-8."""
+    if isinstance(sql, str):
+        return encode_text(sql, "the statement")
+    if isinstance(sql, (bytes, bytearray)):
+        return bytes(sql)
+    raise TypeError(f"a statement is str or bytes, not {type(sql).__name__}")
 
 
 def leading_keyword(statement: bytes) -> bytes:
-    """The word that the statement begins with, in capitals; b"" if white space does not follow at once."""
-    word = statement[: _WORD_SIZE + 1].split(None, 1)
-    if not word or len(word[0]) > _WORD_SIZE or statement[:1].isspace():
+    """The word that the statement begins with, in capitals; b"" where none of the interesting ones can stand."""
+    words = statement[: _WORD_SIZE + 1].split(None, 1)
+    if not words or len(words[0]) > _WORD_SIZE or statement[:1].isspace():
         return b""
-    return word[0].upper()
+    return words[0].upper()
 
 
 def wants_binary(keyword: bytes, values: Iterable[Any]) -> bool:
     """A statement with this leading keyword and these parameters goes by the binary protocol unasked."""
-    if keyword in _BINARY_KEYWORDS:
-        return True
-    return any(isinstance(value, _BINARY_TYPES) or _is_date(value) for value in values)
-
-
-def _is_date(value: Any) -> bool:
-    from datetime import date
-
-    return isinstance(value, date)
+    return keyword in _BINARY_KEYWORDS or any(isinstance(value, _BINARY_TYPES) for value in values)
 
 
 class Statements:
-    """The prepared statements of one connection.
+    """The statements of one session.
 
     Args:
-        session: the connection's session.
-        size: how many are kept; 0: none.
-        pipeline: prepare and execute in one round trip; None: where the server is a MariaDB.
-        generation: counts how often the server has forgotten all statements.
+        session: the session.
+        options: what the user asked for.
+        generation: counts how often the server has forgotten all prepared statements.
+
+    Attributes:
+        untracked: a statement may have changed the session in a way that the server does not report; only looked after
+            where `watch` is set.
+        watch: look for such statements.
     """
 
-    __slots__ = ("_kept", "_pipeline", "_session", "_size", "generation")
+    __slots__ = (*("_kept", "_limit", "_parsed", "_pipeline", "_session", "_size", "generation", "untracked", "watch"),)
 
-    def __init__(self, session: Session, size: int, pipeline: bool | None, generation: int = 0) -> None:
+    def __init__(self, session: Session, options: ConnectOptions, generation: int = 0) -> None:
         self._session = session
-        self._size = size
-        self._pipeline = pipeline
+        self._size = options.prep_stmt_cache_size if options.cache_prep_stmts else 0
+        self._pipeline = options.pipeline
+        self._limit = options.max_allowed_packet
         self._kept: dict[bytes, Prepared] = {}
+        self._parsed: dict[tuple[bytes, int], tuple[Statement, bytes]] = {}
         self.generation = generation
+        self.untracked = False
+        self.watch = options.reconnect
+
+    # What to send
+
+    def parse(self, sql: str | bytes) -> Statement:
+        """A statement, taken apart under the present sql_mode."""
+        return self._parse(encode_statement(sql))[0]
+
+    def request(self, sql: str | bytes, parameters: Any, binary: bool) -> tuple[bytes, list[Encoded] | None]:
+        """What to send for a statement.
+
+        Args:
+            sql: the statement.
+            parameters: its parameters; None or empty for none.
+            binary: use the binary protocol in any case.
+
+        Returns:
+            The statement, and the parameters for the binary protocol; None for the text protocol.
+        """
+        text = encode_statement(sql)
+        if self.watch and may_change_session(text):
+            self.untracked = True
+        if parameters is None or (isinstance(parameters, (tuple, list, dict)) and not parameters):
+            return text, [] if binary or leading_keyword(text) == b"CALL" else None
+        statement, keyword = self._parse(text)
+        values = statement.values(parameters)
+        if binary or wants_binary(keyword, values):
+            return statement.prepared, statement.encode(values)
+        return statement.fill_in(values, bool(self._session.status & Status.NO_BACKSLASH_ESCAPES)), None
+
+    def _parse(self, text: bytes) -> tuple[Statement, bytes]:
+        """A statement taken apart, and its leading keyword."""
+        session = self._session
+        charset = session.variables.get("character_set_client", CHARSET)
+        if charset not in _SAFE_CHARSETS:
+            raise ProgrammingError(f"parameters are not safe while character_set_client is {charset}")
+        # What the last OK or EOF packet said of sql_mode, read anew each time.
+        mode = session.status & (Status.NO_BACKSLASH_ESCAPES | Status.ANSI_QUOTES)
+        parsed = self._parsed.get((text, mode))
+        if parsed is not None:
+            return parsed
+        statement = parse(
+            text,
+            no_backslash_escapes=bool(mode & Status.NO_BACKSLASH_ESCAPES),
+            ansi_quotes=bool(mode & Status.ANSI_QUOTES),
+            version=session.greeting.version_number if session.greeting is not None else 0,
+            mariadb=session.mariadb,
+        )
+        parsed = statement, leading_keyword(text)
+        if len(text) <= PARSED_SIZE_KEPT:
+            if len(self._parsed) >= PARSED_KEPT:
+                del self._parsed[next(iter(self._parsed))]
+            self._parsed[text, mode] = parsed
+        return parsed
+
+    def packet_limit(self) -> Command[int]:
+        """The server's max_allowed_packet in bytes; asked for once."""
+        limit = self._limit
+        if limit is None:
+            answer = yield from query(self._session, b"SELECT @@max_allowed_packet")
+            if not isinstance(answer, ResultSet) or len(answer.rows) != 1:
+                raise OperationalError("the server does not tell its max_allowed_packet")
+            limit = self._limit = int(answer.rows[0][0])
+        return limit
+
+    def check_size(self, size: int) -> Command[None]:
+        """Refuse what the server would not take: it would close the connection.
+
+        Raises:
+            OperationalError: errno 2020, a statement of `size` bytes does not fit into max_allowed_packet.
+        """
+        if size < UNCHECKED_SIZE:
+            return
+        limit = yield from self.packet_limit()
+        if size >= limit:
+            raise OperationalError(
+                f"the statement has {size} bytes, and max_allowed_packet is {limit}; nothing was sent",
+                errno=CR_NET_PACKET_TOO_LARGE,
+            )
+
+    # Prepared statements
 
     def run(self, statement: bytes, parameters: Sequence[Encoded], minimum: int) -> Command[Answer]:
         """Execute a statement by the binary protocol, preparing it if need be."""

@@ -29,6 +29,7 @@ from .wait import wait
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, TypeVar
 
     from mariadb_protocol.events import Command, Event
@@ -51,6 +52,7 @@ class Link:
     Attributes:
         core: state and decisions.
         endpoint: where the socket leads.
+        observer: called with (name, value) for what the server reports, between operations.
     """
 
     __slots__ = (
@@ -65,6 +67,7 @@ class Link:
         "_write_timeout",
         "core",
         "endpoint",
+        "observer",
     )
 
     def __init__(self, options: ConnectOptions) -> None:
@@ -78,30 +81,32 @@ class Link:
         self._operation: Command[Any] | None = None  # the one that is running
         self._ending = False  # close() was called
         self._loss_known = False  # the user has been told that the connection was lost
+        self.observer: Callable[[str, object], None] | None = None
 
     @classmethod
     def open(cls, options: ConnectOptions) -> Link:
-        """Connect and log in within `options.connect_timeout`.
+        """A link that is connected; see `connect()`."""
+        link = cls(options)
+        link.connect()
+        return link
+
+    def connect(self) -> None:
+        """Connect to the first of the endpoints that takes us, and log in, within `options.connect_timeout`.
 
         Raises:
             OperationalError: nothing answers, or the login did not end in time.
             Error: what the server gave as its reason to refuse.
         """
-        link = cls(options)
-        link._connect()
-        return link
-
-    def _connect(self) -> None:
-        """Connect to the first of the endpoints that takes us."""
         options = self.core.options
         timeout = options.connect_timeout
         deadline = None if timeout is None else monotonic() + min(timeout, LONGEST_WAIT)
         endpoints = options.endpoints(is_socket)
-        for index, endpoint in enumerate(endpoints):
+        for left, endpoint in zip(range(len(endpoints), 0, -1), endpoints):
             try:
-                return self._log_in(endpoint, share(deadline, len(endpoints) - index))
+                self._log_in(endpoint, share(deadline, left))
+                break
             except OperationalError as error:
-                if endpoint is endpoints[-1] or error.errno not in _TRY_NEXT:
+                if left == 1 or error.errno not in _TRY_NEXT:
                     raise
 
     def _log_in(self, endpoint: Endpoint, deadline: float | None) -> None:
@@ -133,7 +138,7 @@ class Link:
     def _renew(self) -> None:
         self._say_goodbye()
         self._early.clear()
-        self._connect()
+        self.connect()
 
     def _revive(self) -> None:
         """Before an operation: replace a connection that was lost meanwhile, unless something would be lost with it."""
@@ -215,6 +220,14 @@ class Link:
         self._lock.release()
         if self._ending:
             self.close()  # asked for meanwhile, by another thread or a signal handler
+        elif self.observer is not None and self.core.session.events:
+            self._report(self.observer)
+
+    def _report(self, observer: Callable[[str, object], None]) -> None:
+        """Tell what the server has reported; the observer may run operations of its own."""
+        events, self.core.session.events = self.core.session.events, []
+        for name, value in events or ():
+            observer(name, value)
 
     def _abandoned(self) -> bool:
         """The lock is taken, and nobody is there to release it: the caller holds it from now on.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import IO
+    from collections.abc import Iterable, Iterator
+    from typing import IO, Any
 
 PIECE = 1 << 16  # bytes that are read at a time
 
@@ -16,7 +16,31 @@ def read_file(name: bytes) -> Iterator[bytes]:
     Raises:
         OSError: it cannot be opened.
     """
-    return pieces(open(name, "rb"))  # noqa: SIM115  # `pieces` closes it
+    return pieces(open(name, "rb"))  # `pieces` closes it
+
+
+def contents(source: IO[bytes] | Iterable[bytes]) -> Iterable[bytes]:
+    """What the user hands over, in pieces: a binary file, or pieces.
+
+    Raises:
+        TypeError: it is neither.
+    """
+    if hasattr(source, "read"):
+        return _read_in_pieces(source)
+    if isinstance(source, (str, bytes)):
+        raise TypeError(f"local_infile wants a binary file or an iterable of bytes, not {type(source).__name__}")
+    return map(_checked, source)
+
+
+def _read_in_pieces(file: Any) -> Iterator[bytes]:
+    while piece := file.read(PIECE):
+        yield _checked(piece)
+
+
+def _checked(piece: bytes) -> bytes:
+    if not isinstance(piece, (bytes, bytearray)):
+        raise TypeError(f"a piece of local_infile is bytes, not {type(piece).__name__}")
+    return bytes(piece)
 
 
 def pieces(file: IO[bytes]) -> Iterator[bytes]:

@@ -28,7 +28,7 @@ from .commands.statement import (
     send_bulk,
     send_long_data,
 )
-from .commands.utility import init_db, ping, quit_, reset_connection
+from .commands.utility import debug, init_db, ping, quit_, reset_connection
 from .errors import (
     ConnectionClosed,
     LimitExceeded,
@@ -66,6 +66,7 @@ __all__ = [
     "ValueRangeError",
     "change_user",
     "close_statement",
+    "debug",
     "execute",
     "fetch",
     "init_db",

@@ -49,6 +49,7 @@ class Com:
     QUIT = 0x01
     INIT_DB = 0x02
     QUERY = 0x03
+    DEBUG = 0x0D
     PING = 0x0E
     CHANGE_USER = 0x11
     STMT_PREPARE = 0x16

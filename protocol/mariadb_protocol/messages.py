@@ -54,6 +54,19 @@ class Greeting(Record):
         self.plugin = plugin
         self.mariadb = not capabilities & Capability.MYSQL or "MariaDB" in version
 
+    @property
+    def version_info(self) -> tuple[int, int, int]:
+        """(major, minor, patch) of the version; zeros if it cannot be read."""
+        numbers = self.version.split("-")[0].split(".")
+        found = [int(number) for number in numbers[:3] if number.isdecimal() and len(number) < 4]
+        return (found[0], found[1], found[2]) if len(found) == 3 else (0, 0, 0)
+
+    @property
+    def version_number(self) -> int:
+        """The version as major * 10000 + minor * 100 + patch; 0 if it cannot be read."""
+        major, minor, patch = self.version_info
+        return major * 10000 + minor * 100 + patch
+
 
 class OkPacket(Record):
     """A command succeeded.

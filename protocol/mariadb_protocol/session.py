@@ -74,6 +74,7 @@ TRANSITIONS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "next_result": (frozenset({State.MORE_RESULTS}), _AFTER_STATEMENT),
     "send_local_data": (frozenset({State.LOCAL_DATA}), _AFTER_STATEMENT),
     "ping": (_READY, _READY),
+    "debug": (_READY, _READY),
     "init_db": (_READY, _READY),
     "reset_connection": (_READY, _READY),
     "change_user": (_READY, _AFTER_LOGIN),

@@ -1,4 +1,4 @@
-"""Commands answered by one packet: COM_PING, COM_INIT_DB, COM_RESET_CONNECTION; and COM_QUIT, which is not answered.
+"""Commands answered by one packet: COM_PING, COM_INIT_DB, COM_RESET_CONNECTION, COM_DEBUG; and COM_QUIT, by none.
 
     client: code [argument]
     server: OK | ERR
@@ -11,7 +11,7 @@ from __future__ import annotations
 from ..constants import Capability, Com, Header
 from ..errors import RemoteProtocolError
 from ..events import Send
-from ..messages import ErrPacket, OkPacket, decode_err, decode_ok
+from ..messages import ErrPacket, OkPacket, decode_eof, decode_err, decode_ok
 from ..session import Session, State, command
 
 TYPE_CHECKING = False
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from ..events import Command
 
     Outcome = Union[OkPacket, ErrPacket]
+
+
+_EOF_SIZE = 5
 
 
 def simple_command(session: Session, code: int, argument: bytes = b"") -> Command[Outcome]:
@@ -48,6 +51,19 @@ def read_outcome(session: Session, payload: bytes) -> Outcome:
 def ping(session: Session) -> Command[Outcome]:
     """Ask the server for a sign of life."""
     return (yield from simple_command(session, Com.PING))
+
+
+@command("debug")
+def debug(session: Session) -> Command[Outcome]:
+    """Let the server write debugging information to its log. It answers by OK, or by EOF."""
+    stream = session.stream
+    stream.feed((yield stream.command(bytes((Com.DEBUG,)))))
+    payload = yield from stream.read()
+    if payload[:1] == bytes((Header.EOF,)) and len(payload) == _EOF_SIZE:
+        ok = decode_eof(payload)
+        session.note(ok)
+        return ok
+    return read_outcome(session, payload)
 
 
 @command("init_db")
