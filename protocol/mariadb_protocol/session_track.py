@@ -28,6 +28,8 @@ def decode_track(block: bytes) -> Iterator[tuple[int, str, str]]:
             while entry.left():
                 name = entry.lenenc_text()
                 yield kind, name, entry.lenenc_text()
+        elif kind == SessionTrack.STATE_CHANGE:
+            yield kind, "", entry.rest().decode("ascii", "backslashreplace")
         elif kind in _PLAIN:
             yield kind, "", entry.lenenc_text()
             entry.done()
@@ -37,7 +39,6 @@ def decode_track(block: bytes) -> Iterator[tuple[int, str, str]]:
 
 _PLAIN = (
     SessionTrack.SCHEMA,
-    SessionTrack.STATE_CHANGE,
     SessionTrack.TRANSACTION_CHARACTERISTICS,
     SessionTrack.TRANSACTION_STATE,
 )

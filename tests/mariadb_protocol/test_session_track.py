@@ -23,7 +23,7 @@ def test_every_known_type() -> None:
         (
             entry(0, text(b"autocommit") + text(b"OFF")),
             entry(1, text(b"test")),
-            entry(2, text(b"1")),
+            entry(2, b"1"),
             entry(4, text(b"START TRANSACTION;")),
             entry(5, text(b"T_______")),
         )

@@ -253,7 +253,7 @@ def test_ctrl_c_while_waiting_closes_the_socket(make: Make, keywords: dict[str, 
     link, server = make(**keywords)
     main = threading.get_ident()
     thread = in_background(lambda: (server.recv(100), signal.pthread_kill(main, signal.SIGINT)))
-    with pytest.raises(KeyboardInterrupt) as caught:
+    with pytest.raises(KeyboardInterrupt):
         link.run(exchange(link, b"question"))
     thread.join(PATIENCE)
     assert link.closed
