@@ -337,7 +337,7 @@ class ConnectionCore:
     def tpc_recover(self) -> Command[list[Xid]]:
         """All prepared transactions on the server."""
         yield from self.claim(None)
-        answer = yield from query(self.session, b"XA RECOVER FORMAT='SQL'" if self.session.mariadb else b"XA RECOVER")
+        answer = yield from query(self.session, b"XA RECOVER")
         if isinstance(answer, ErrPacket):
             raise server_error(answer)
         return [recovered(*row) for row in answer.rows] if isinstance(answer, ResultSet) else []

@@ -74,9 +74,10 @@ def _encode(part: str | bytes, what: str) -> bytes:
     return part.encode("utf-8", "surrogatepass")
 
 
-def recovered(format_id: int, gtrid_length: int, bqual_length: int, data: bytes) -> Xid:
+def recovered(format_id: int, gtrid_length: int, bqual_length: int, data: str | bytes) -> Xid:
     """The identifier that a row of XA RECOVER describes; parts that are not UTF-8 stay bytes."""
-    parts = data[:gtrid_length], data[gtrid_length : gtrid_length + bqual_length]
+    raw = _encode(data, "identifier")
+    parts = raw[:gtrid_length], raw[gtrid_length : gtrid_length + bqual_length]
     return Xid(format_id, *(_decode(part) for part in parts))
 
 
