@@ -331,8 +331,18 @@ class ConnectionCore:
 
     def tpc_finish(self, commit: bool, xid: Xid | None) -> Command[None]:
         """Commit or roll back the transaction in progress, or one that was recovered."""
-        for statement in self.tpc.finish(commit, xid):
-            yield from self.command(statement)
+        autocommit = self.autocommit
+        if xid is not None and xid != self.tpc.xid and not autocommit:
+            # The server finishes a recovered transaction only outside of any other, and without autocommit is in one.
+            if self.in_transaction:
+                raise ProgrammingError(f"{xid!r} cannot be finished while a transaction is open")
+            yield from self.set_autocommit(True)
+        try:
+            for statement in self.tpc.finish(commit, xid):
+                yield from self.command(statement)
+        finally:
+            if not self.session.broken:
+                yield from self.set_autocommit(autocommit)
 
     def tpc_recover(self) -> Command[list[Xid]]:
         """All prepared transactions on the server."""
