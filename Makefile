@@ -1,9 +1,13 @@
 # make demo        the pool examples against a private server that is gone afterwards
 # make test        all tests, against the same kind of server
+# make servers     fetch MariaDB 11.8 (Debian trixie) into a cache folder outside of the project; needs root
+# make test-servers  the integration tests against each server there is
 # make lint        ruff check, ruff format --check, mypy --strict
 # make coverage    branch coverage of mariadb_protocol by its own unit tests, no server
 # make build       wheel and sdist in dist/, checked and installed on trial
 # make bench-quick client CPU beside PyMySQL (.venv-bench)
+# make oracle      the programs of tests/compat/oracle_cases with Connector/Python 1.1.14 and with us: what differs, and
+#                  is not in docs/differences.md (.venv-oracle)
 # make oracle-example  examples/pool.py with MariaDB Connector/Python 1.1.14 in our place (.venv-oracle)
 # make clean
 #
@@ -17,7 +21,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
-.PHONY: demo test lint coverage build bench-quick oracle-example clean server python
+.PHONY: demo test servers test-servers lint coverage build bench-quick oracle oracle-example clean server python
 .DELETE_ON_ERROR:
 
 # $(call apt_get,PACKAGES): install Debian packages quietly; lists are fetched only if the first try fails.
@@ -44,6 +48,21 @@ demo: $(VENV)/project.stamp server
 test: $(VENV)/dev.stamp server
 	@$(VENV)/bin/python -m pytest
 
+# Where `make servers` puts the systems of other releases.
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mariadb_py
+
+servers:
+	@command -v debootstrap >/dev/null || { $(call apt_get,debootstrap); }
+	@.ci/fetch_server trixie mariadb-server-core,mariadb-client-core $(CACHE)
+
+test-servers: $(VENV)/dev.stamp server servers
+	@echo "MariaDB of this system"; $(VENV)/bin/python -m pytest -q tests/integration
+	@for root in $(CACHE)/trixie; do \
+		[ -e $$root/usr/sbin/mariadbd ] || { echo "skipped: $$root is not there, as only root can fetch it"; continue; }; \
+		echo "MariaDB of $$root"; \
+		MARIADB_PY_SERVER_ROOT=$$root $(VENV)/bin/python -m pytest -q tests/integration || exit 1; \
+	done
+
 lint: $(VENV)/dev.stamp
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
@@ -60,6 +79,9 @@ build: $(VENV)/dev.stamp
 
 bench-quick: .venv-bench/bench.stamp server
 	@PYTHONPATH=.:protocol .venv-bench/bin/python benchmarks/quick.py
+
+oracle: .venv-oracle/oracle.stamp server
+	@PYTHONPATH=.:protocol .venv-oracle/bin/python tests/compat/oracle.py
 
 oracle-example: .venv-oracle/oracle.stamp server
 	@PYTHONPATH=.:protocol .venv-oracle/bin/python examples/run_demo.py --as-mariadb_py mariadb pool.py

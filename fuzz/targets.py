@@ -10,17 +10,27 @@ from mariadb_protocol import (
     Credentials,
     LocalProtocolError,
     ParameterError,
+    Prepared,
     ProtocolError,
     Session,
     State,
     change_user,
+    execute,
+    fetch,
     login,
     next_result,
     ping,
+    prepare,
+    prepare_and_execute,
     query,
+    read_bulk,
     read_rows,
+    send_bulk,
+    send_local_data,
 )
-from mariadb_protocol.constants import Capability, Limits
+from mariadb_protocol.binary import encode
+from mariadb_protocol.compression import CompressedStream
+from mariadb_protocol.constants import Capability, Limits, Status
 from mariadb_protocol.handshake import WANTED
 from mariadb_protocol.messages import Greeting
 from mariadb_protocol.sql import parse
@@ -48,12 +58,12 @@ def chunks(data: bytes) -> Iterator[bytes]:
         yield b""
 
 
-def drive(operation: Command[Any], stream: Iterator[bytes]) -> Any:
-    """Run a command against `stream`; a ProtocolError is a proper end."""
+def drive(operation: Command[Any], stream: Iterator[bytes], early: bool = False) -> Any:
+    """Run a command against `stream`; a ProtocolError is a proper end. `early`: the server sends unasked."""
     try:
         event = operation.send(None)
         while True:
-            event = operation.send(next(stream) if type(event) is bytes else None)
+            event = operation.send(next(stream) if early or type(event) is bytes else None)
     except StopIteration as stop:
         return stop.value
 
@@ -76,6 +86,10 @@ def _exchange(session: Session, operation: Command[Any], stream: Iterator[bytes]
                 drive(read_rows(session, 1), stream)
             elif session.state == State.MORE_RESULTS:
                 drive(next_result(session, 0), stream)
+            elif session.state == State.LOCAL_DATA:
+                drive(send_local_data(session, (b"a", b"b")), stream, True)
+            elif session.state == State.BULK_SENT:
+                drive(read_bulk(session), stream)
             else:
                 break
     except ProtocolError:
@@ -112,6 +126,68 @@ def fuzz_change_user(data: bytes) -> None:
     _exchange(session, change_user(session, CREDENTIALS), chunks(data))
 
 
+def fuzz_prepare(data: bytes) -> None:
+    """COM_STMT_PREPARE, alone or with COM_STMT_EXECUTE in the same round trip."""
+    session, flags, stream = _with_flags(data)
+    if flags & 4:
+        _exchange(session, prepare(session, b"SELECT ?"), stream)
+    else:
+        _exchange(session, prepare_and_execute(session, b"SELECT ?", [encode(1)], flags & 1), stream)
+
+
+def fuzz_execute(data: bytes) -> None:
+    """Results in the binary protocol, of a statement whose columns are known, and what a cursor has left."""
+    session, flags, stream = _with_flags(data)
+    prepared = Prepared(1, 0, session.metadata((), LIMITS))
+    _exchange(session, execute(session, prepared, (), 0, bool(flags & 4)), stream)
+    if session.state == State.READY and session.status & Status.CURSOR_EXISTS:
+        _exchange(session, fetch(session, prepared, 5), stream)
+
+
+def fuzz_bulk(data: bytes) -> None:
+    """COM_STMT_BULK_EXECUTE against a server that may answer before its turn."""
+    session, flags, stream = _with_flags(data)
+    prepared = Prepared(1, 1, None)
+    try:
+        drive(send_bulk(session, prepared, b"\3\0", b"\1", bool(flags & 4)), stream, bool(flags & 8))
+    except ProtocolError:
+        return
+    _exchange(session, read_bulk(session), stream)
+
+
+def fuzz_local(data: bytes) -> None:
+    """A server that asks for files."""
+    session, _, stream = _with_flags(data)
+    _exchange(session, query(session, b"LOAD DATA LOCAL INFILE 'f' INTO TABLE t"), stream)
+
+
+def fuzz_compressed(data: bytes) -> None:
+    """Results of a statement in frames."""
+    session = ready_session(WANTED | Capability.COMPRESS)
+    session.stream = CompressedStream(LIMITS.packet_size)
+    _exchange(session, query(session, b"SELECT 1", 1), chunks(data))
+
+
+def fuzz_framed(data: bytes) -> None:
+    """As `fuzz_compressed`, with frames made here: the first byte cuts the results into frames, not into chunks."""
+    parts = chunks(data)
+    frames = [b"\xff"]
+    for number, part in enumerate(iter(lambda: next(parts), b""), 1):
+        frames.append(len(part).to_bytes(3, "little") + bytes((number & 0xFF, 0, 0, 0)) + part)
+    fuzz_compressed(b"".join(frames))
+
+
+def _with_flags(data: bytes) -> tuple[Session, int, Iterator[bytes]]:
+    """A session with or without DEPRECATE_EOF and MARIADB_CACHE_METADATA, as the second byte says."""
+    flags = data[1] if len(data) > 1 else 0
+    capabilities = WANTED | Capability.LOCAL_FILES
+    if flags & 1:
+        capabilities &= ~(Capability.DEPRECATE_EOF | Capability.SESSION_TRACK)
+    if flags & 2:
+        capabilities |= Capability.MARIADB_CACHE_METADATA
+    return ready_session(capabilities), flags, chunks(data[:1] + data[2:])
+
+
 def fuzz_sql(data: bytes) -> None:
     """The SQL scanner: its parts and placeholders are the statement again."""
     flags, statement = (data[0] if data else 0), data[1:]
@@ -132,5 +208,11 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "query": fuzz_query,
     "query_eof": fuzz_query_eof,
     "change_user": fuzz_change_user,
+    "prepare": fuzz_prepare,
+    "execute": fuzz_execute,
+    "bulk": fuzz_bulk,
+    "local": fuzz_local,
+    "compressed": fuzz_compressed,
+    "framed": fuzz_framed,
     "sql": fuzz_sql,
 }

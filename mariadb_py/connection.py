@@ -12,7 +12,7 @@ from .core.options import ConnectOptions
 from .core.statements import CHARSET
 from .core.tpc import Xid
 from .cursor import Cursor
-from .exceptions import InterfaceError, ProgrammingError
+from .exceptions import CR_COMMANDS_OUT_OF_SYNC, InterfaceError, ProgrammingError
 from .io.link import Link
 from .io.optionfile import SOURCES
 
@@ -44,6 +44,8 @@ class Connection:
     InternalError = exceptions.InternalError
     ProgrammingError = exceptions.ProgrammingError
     NotSupportedError = exceptions.NotSupportedError
+
+    _changed_user: str | None = None  # account name that change_user() was given last
 
     def __init__(self, uri: str | None = None, **keywords: Any) -> None:
         self._link: Link | None = None
@@ -251,6 +253,7 @@ class Connection:
         """
         link = self._link_or_raise()
         link.run(link.core.change_user(user, password, database))
+        self._changed_user = user
 
     def kill(self, connection_id: int) -> None:
         """End another connection of the server, by its `connection_id`."""
@@ -282,13 +285,15 @@ class Connection:
     def open(self) -> bool:
         """The server gives a sign of life; asks it.
 
+        It cannot be asked while an unbuffered result is not read to its end; the connection counts as open then.
+
         Raises:
             ProgrammingError: the connection is closed.
         """
         try:
             self.ping()
-        except InterfaceError:
-            return False
+        except InterfaceError as error:
+            return error.errno == CR_COMMANDS_OUT_OF_SYNC
         return True
 
     @property
@@ -324,8 +329,9 @@ class Connection:
 
     @property
     def user(self) -> str | None:
-        """Account name that was given to connect()."""
-        return self._core.options.user
+        """Account name of the last login."""
+        core = self._core
+        return self._changed_user if core.user_changed else core.options.user
 
     @property
     def host(self) -> str | None:

@@ -121,6 +121,10 @@ class Cursor:
         `rowcount` is the sum, `lastrowid` the first id; rows of RETURNING are the result. Nothing behind an item that
         fails is executed, or more exactly nothing behind the chunk of items that was sent together with it. With
         autocommit each chunk commits by itself: `rows_done` of the error says how many items the chunks before had.
+        Lists and tuples are checked as a whole, in their lengths and types, before anything is sent.
+
+        What the server does not run in bulk, such as CALL or INSERT ... SELECT, is executed once per item; results of
+        different columns then follow each other, for `nextset()`.
 
         Args:
             statement: SQL with placeholders.
@@ -141,7 +145,8 @@ class Cursor:
         which `sp_outparams` is True.
 
         Args:
-            sp: its name, or "database.name"; quoted, so that it can be nothing but a name.
+            sp: its name, or "database.name"; quoted, so that it can be nothing but a name. Either may be in backquotes
+                already, as a name with a dot has to be.
             data: its parameters; those that are only OUT may be None.
         """
         if not isinstance(sp, str):

@@ -209,6 +209,7 @@ class ConnectionPool:
             handle = Connection._for_pool()
             handle._pool, handle._slot = self, slot
         handle._link = slot.connection
+        handle._observe(slot.connection)
         action.request.connection = handle
         return []
 

@@ -38,11 +38,11 @@ print(json.dumps({{"loaded": loaded, "before": before, "after": after}}))
 FORBIDDEN = {
     "mariadb_protocol": (
         *("socket", "_socket", "ssl", "_ssl", "asyncio", "threading", "select", "selectors", "hashlib", "_hashlib"),
-        *("hmac", "signal", "subprocess", "mariadb_py"),
+        *("hmac", "zlib", "signal", "subprocess", "mariadb_py"),
     ),
     "mariadb_py": (
         *("ssl", "_ssl", "asyncio", "typing", "dataclasses", "logging", "inspect", "importlib.metadata", "re"),
-        *("decimal", "_decimal", "hashlib", "_hashlib", "threading", "subprocess", "mariadb_py.testing"),
+        *("decimal", "_decimal", "hashlib", "_hashlib", "threading", "subprocess", "zlib", "mariadb_py.testing"),
     ),
 }
 

@@ -35,6 +35,7 @@ from mariadb_protocol.sql import named_local_file
 
 from ..exceptions import (
     CR_COMMANDS_OUT_OF_SYNC,
+    DatabaseError,
     Error,
     InterfaceError,
     NotSupportedError,
@@ -259,6 +260,10 @@ class ConnectionCore:
         if self.session.state != State.READY:
             yield from self._discard(None)
 
+    def streams_to(self, cursor: CursorCore) -> bool:
+        """The rows that arrive are those of this cursor."""
+        return self._streaming is not None and self._streaming() is cursor
+
     def stream_to(self, reference: Callable[[], CursorCore | None] | None) -> None:
         """The rows that follow belong to this cursor, or (None) there are none."""
         self._streaming = reference
@@ -339,7 +344,12 @@ class ConnectionCore:
             yield from self.set_autocommit(True)
         try:
             for statement in self.tpc.finish(commit, xid):
-                yield from self.command(statement)
+                try:
+                    yield from self.command(statement)
+                except DatabaseError:
+                    # After a deadlock, or a phase that failed, the server has ended the transaction's work already.
+                    if commit or self.session.broken or not statement.startswith(b"XA END "):
+                        raise
         finally:
             if not self.session.broken:
                 yield from self.set_autocommit(autocommit)

@@ -59,11 +59,6 @@ class Conversion:
         """As the options of a connection say."""
         return cls(options.converter, options.native_object, options.zero_date)
 
-    @property
-    def plain(self) -> bool:
-        """All is as by default."""
-        return not (self._converter or self._native_object or self._zero_date)
-
     def text(self, column: ColumnDefinition, limits: Limits) -> Decoder:
         """The decoder of a column in the text protocol."""
         native = self._native(column)

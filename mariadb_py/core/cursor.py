@@ -7,12 +7,14 @@ network. Source: PEP 249. Knows no socket, clock or lock.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable, Mapping
 from weakref import ref
 
 from mariadb_protocol import (
     ErrPacket,
     LocalInfileRequest,
     OkPacket,
+    ParameterError,
     ResultSet,
     State,
     execute,
@@ -22,15 +24,16 @@ from mariadb_protocol import (
     read_rows,
 )
 from mariadb_protocol.constants import Status
+from mariadb_protocol.indicator import NULL, MrdbIndicator
 
-from ..exceptions import ProgrammingError
+from ..exceptions import LostConnectionError, ProgrammingError
 from .failure import gone, server_error
+from .many import execute_many
 from .rows import RowState
-from .statements import UNCHECKED_SIZE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from typing import Any
 
     from mariadb_protocol import Prepared
@@ -113,9 +116,17 @@ class CursorCore(RowState):
             source: contents for LOAD DATA LOCAL INFILE; None: the file that the statement names, if that is allowed.
         """
         connection = self.connection
-        if self.prepared and self.transformed is not None:
-            sql = self.statement or sql
-        statement, encoded = connection.statements.request(sql, parameters, self.binary)
+        if self.prepared and self._own is not None:
+            sql, parameters = self.statement or sql, _at_most(self._own.parameters, parameters)
+        try:
+            statement, encoded = connection.statements.request(sql, parameters, self.binary)
+        except ParameterError:
+            indicators = _indicators(parameters)
+            if not indicators:
+                raise
+            if indicators != {NULL}:
+                return (yield from execute_many(self, sql, (parameters,)))  # only a bulk has room for them
+            statement, encoded = connection.statements.request(sql, _without_null(parameters), self.binary)
         if connection.occupied or connection.session.state != State.READY:
             yield from connection.claim(self)
         self.clear()
@@ -123,7 +134,7 @@ class CursorCore(RowState):
         self.transformed = statement
         self.parameters = len(encoded or ())
         size = len(statement) + sum(len(value) for _, value in encoded or ())
-        if size >= UNCHECKED_SIZE:
+        if size >= connection.statements.unchecked:
             yield from connection.statements.check_size(size)
         minimum = -1 if self.buffered else 0
         if encoded is None:
@@ -148,20 +159,28 @@ class CursorCore(RowState):
     def answers(self, statement: bytes, parameters: Sequence[Encoded]) -> Command[list[Answer]]:
         """Run a statement and read all its results."""
         connection = self.connection
+        session = connection.session
+        yield from connection.statements.check_size(len(statement) + sum(len(value) for _, value in parameters))
         if parameters:
-            found = [(yield from connection.statements.run(statement, parameters, -1))]
+            answer = yield from connection.statements.run(statement, parameters, -1)
         else:
-            found = [(yield from query(connection.session, statement))]
-        while connection.session.state == State.MORE_RESULTS:
-            found.append((yield from next_result(connection.session)))
-        return found
+            answer = yield from query(session, statement)
+        found: list[Answer] = []
+        while True:
+            if isinstance(answer, LocalInfileRequest):
+                answer = yield from connection.answer_local_request(answer, statement, None, -1)
+            found.append(answer)
+            if session.state != State.MORE_RESULTS:
+                return found
+            answer = yield from next_result(session)
 
-    def take_many(self, answer: ResultSet | None, affected: int, first_id: int | None) -> None:
-        """Make what came of many rows of parameters the present result."""
-        if answer is not None:
-            self.columns = answer.metadata  # type: ignore[assignment]  # the session makes ColumnSets
-            self.add(answer, True)
-        self.rowcount = affected if answer is None else len(self._rows)
+    def take_many(self, results: list[ResultSet], affected: int, first_id: int | None) -> None:
+        """Make what came of many rows of parameters the present result, and the ones behind it."""
+        if results:
+            self._pending.extend(results[1:])
+            self.columns = results[0].metadata  # type: ignore[assignment]  # the session makes ColumnSets
+            self.add(results[0], True)
+        self.rowcount = affected if not results else len(self._rows) if self.buffered else 0
         self.lastrowid = first_id
         self.warnings = self.connection.session.warnings
 
@@ -182,6 +201,8 @@ class CursorCore(RowState):
             self.give_up_statement()
             own = self._own = yield from connection.statements.prepare(statement)
             self._generation = connection.statements.generation
+        if len(parameters) != own.parameters:
+            raise ProgrammingError(f"the statement has {own.parameters} placeholders, not {len(parameters)}")
         answer = yield from execute(
             connection.session, own, parameters, -1 if self.buffered else 0, cursor=self.server_side
         )
@@ -199,8 +220,7 @@ class CursorCore(RowState):
     def callproc(self, name: str, arguments: Sequence[Any]) -> Command[None]:
         """CALL a procedure; its OUT and INOUT parameters are the last result set."""
         marks = ",".join("?" * len(arguments))
-        quoted = ".".join(f"`{part.replace('`', '``')}`" for part in name.split("."))
-        yield from self.execute(f"CALL {quoted}({marks})", tuple(arguments))
+        yield from self.execute(f"CALL {quoted_name(name)}({marks})", tuple(arguments))
 
     def next_set(self) -> Command[bool]:
         """Take the next result of the statement; False if there is none."""
@@ -213,6 +233,8 @@ class CursorCore(RowState):
         session = self.connection.session
         if session.broken:
             raise gone(session)
+        if not self.connection.streams_to(self):
+            raise self._overtaken()
         while session.state == State.STREAMING:
             skipped = yield from read_rows(session, 1)
             if isinstance(skipped.end, ErrPacket):
@@ -282,6 +304,8 @@ class CursorCore(RowState):
             raise gone(session)
         if self._serving:
             yield from self._claim_own()
+        elif not self.connection.streams_to(self):
+            raise self._overtaken()
         kept = False
         try:
             while self.lacks(count):
@@ -293,6 +317,11 @@ class CursorCore(RowState):
         finally:
             if not kept and not session.broken:
                 self.clear()  # rows that were read and not kept would be missing without a word
+
+    def _overtaken(self) -> LostConnectionError:
+        """The error for rows that can come no more: what arrives now belongs to somebody else."""
+        self.clear()
+        return LostConnectionError("The rows of this cursor were lost with the connection, which was opened anew")
 
     def _claim_own(self) -> Command[None]:
         """Make the connection free for fetching from the server-side cursor."""
@@ -316,3 +345,30 @@ class CursorCore(RowState):
         statement = self.statement
         text = statement.decode("utf-8", "replace") if isinstance(statement, bytes) else str(statement)
         return repr(text if len(text) <= _LABEL_SIZE else text[: _LABEL_SIZE - 3] + "...")
+
+
+def quoted_name(name: str) -> str:
+    """A name, or "database.name", in backquotes, so that it can be nothing else; parts may be in backquotes already."""
+    import re
+
+    part = "(?:`(?:[^`]|``)+`|[^`.]+)"
+    parts = re.findall(part, name) if re.fullmatch(f"{part}(?:\\.{part})*", name) else name.split(".")
+    return ".".join(piece if piece[:1] == "`" == piece[-1:] else f"`{piece.replace('`', '``')}`" for piece in parts)
+
+
+def _indicators(parameters: Any) -> set[MrdbIndicator]:
+    """The indicators among the parameters of a statement."""
+    values = parameters.values() if isinstance(parameters, Mapping) else parameters
+    return {value for value in values if type(value) is MrdbIndicator} if isinstance(values, Iterable) else set()
+
+
+def _without_null(parameters: Any) -> Any:
+    """Parameters with None for INDICATOR.NULL, which is the same where a single row is concerned."""
+    if isinstance(parameters, Mapping):
+        return {name: None if value is NULL else value for name, value in parameters.items()}
+    return [None if value is NULL else value for value in parameters]
+
+
+def _at_most(count: int, parameters: Any) -> Any:
+    """Parameters without what a prepared statement has no placeholder for, as in Connector/Python 1.1."""
+    return parameters[:count] if isinstance(parameters, (list, tuple)) else parameters

@@ -2,14 +2,18 @@
 
 Where the server has it, rows travel in chunks by COM_STMT_BULK_EXECUTE. One chunk at a time is unanswered: the next one
 is packed while the server works, and sent only when the last one has succeeded, so that nothing behind a failing chunk
-is executed. Elsewhere each row is executed by itself.
+is executed. Where it refuses that, and elsewhere, each row is executed by itself.
 """
 
 from __future__ import annotations
 
+from itertools import chain
+
 from mariadb_protocol import ErrPacket, OkPacket, ParameterError, ResultSet, read_bulk, send_bulk
 from mariadb_protocol.bulk import CHUNK_SIZE, BulkEncoder
 from mariadb_protocol.constants import Capability
+from mariadb_protocol.indicator import IGNORE_ROW, NULL, MrdbIndicator
+from mariadb_protocol.params import plain
 
 from ..exceptions import Error, NotSupportedError, ProgrammingError
 from .failure import protocol_failure, server_error
@@ -28,13 +32,15 @@ if TYPE_CHECKING:
 
     from .cursor import CursorCore
 
-NOT_IN_BULK = 1295
+NOT_IN_BULK = 1295  # the server's error for a statement that it does not run in bulk, such as INSERT ... SELECT
 FIRST_CHUNK = 1 << 14  # bytes that any server takes, so that few rows need no question about its limit
 HEADER_SIZE = 64  # at least what stands in front of the rows in a packet, without the types
+# What only an extreme value of these is wrong with is found when it is packed.
+_HARMLESS = frozenset((type(None), bool, int, str, bytes, MrdbIndicator))
 
 
 def execute_many(
-    cursor: CursorCore, sql: str | bytes, rows: Iterable[Any], unit_results: bool = False
+    cursor: CursorCore, sql: str | bytes, rows: Iterable[Any] | None, unit_results: bool = False
 ) -> Command[None]:
     """Run a statement once per row of parameters.
 
@@ -43,40 +49,26 @@ def execute_many(
     Args:
         cursor: the cursor.
         sql: the statement.
-        rows: sequences or mappings, as the placeholders want them; may be a generator.
+        rows: sequences or mappings, as the placeholders want them; may be a generator. None for none at all.
         unit_results: make (id, affected rows) of each row the result.
     """
     connection = cursor.connection
     statement = connection.statements.parse(sql)
     yield from connection.claim(cursor)
     cursor.begin(sql, statement)
-    values = _values(statement, rows)
     bulk = statement.style is not None and connection.session.negotiated(Capability.MARIADB_BULK)
+    bulk = bulk and leading_keyword(statement.prepared) != b"CALL"
     if unit_results and not (bulk and connection.session.negotiated(Capability.MARIADB_BULK_UNIT_RESULTS)):
         raise NotSupportedError("results of each row need placeholders, and MariaDB 11.5 or later")
-    run = _Run(cursor)
+    run = _Run(cursor, statement, rows)
     try:
-        if bulk and leading_keyword(statement.prepared) != b"CALL":
-            yield from run.in_bulk(statement, values, unit_results)
-        else:
-            yield from run.one_by_one(statement, values)
+        yield from run.in_bulk(unit_results) if bulk else run.one_by_one()
     except ParameterError as error:
         raise run.mark(protocol_failure(error)) from None
     except Error as error:
         run.mark(error)
         raise
-    if not run.done:
-        raise ProgrammingError("No data provided")
     run.finish()
-
-
-def _values(statement: Statement, rows: Iterable[Any]) -> Iterator[Sequence[Any]]:
-    """The values of each row in the order of the placeholders."""
-    for number, row in enumerate(rows, 1):
-        try:
-            yield statement.values(row)
-        except ParameterError as error:
-            raise ParameterError(f"Invalid number of parameters in row {number}: {error}") from None
 
 
 class _Run:
@@ -86,13 +78,22 @@ class _Run:
         done: rows that the server has executed.
     """
 
-    __slots__ = ("_affected", "_answer", "_cursor", "_first_id", "done")
+    __slots__ = (
+        *("_affected", "_cursor", "_early", "_first_id", "_given", "_ignored", "_results", "_rows", "_statement"),
+        *("_taken", "done"),
+    )
 
-    def __init__(self, cursor: CursorCore) -> None:
+    def __init__(self, cursor: CursorCore, statement: Statement, rows: Iterable[Any] | None) -> None:
         self._cursor = cursor
+        self._statement = statement
+        self._given = () if rows is None else rows
+        self._rows = self._read()
+        self._taken = 0  # rows that were looked at
+        self._ignored = 0  # of these, rows with IGNORE_ROW
+        self._early: list[Sequence[Any]] | None = []  # rows from before the server's first answer
         self._affected = 0
         self._first_id: int | None = None
-        self._answer: ResultSet | None = None  # the rows of RETURNING, or of the unit results
+        self._results: list[ResultSet] = []  # the rows of RETURNING, of the unit results, or of a procedure
         self.done = 0
 
     def mark(self, error: Error) -> Error:
@@ -100,29 +101,71 @@ class _Run:
         error.rows_done = self.done
         return error
 
-    def one_by_one(self, statement: Statement, rows: Iterator[Sequence[Any]]) -> Command[None]:
+    # Rows
+
+    def _read(self) -> Iterator[Sequence[Any]]:
+        """The values of each row in the order of the placeholders, without the rows that are to be ignored."""
+        for row in self._given:
+            self._taken += 1
+            values = _values(self._statement, row, self._taken)
+            # The server has no use for IGNORE_ROW, and on 10.11 refuses it.
+            if MrdbIndicator in map(type, values) and any(value is IGNORE_ROW for value in values):
+                self._ignored += 1
+                continue
+            if self._early is not None:
+                self._early.append(values)
+            yield values
+
+    def _check_all(self) -> None:
+        """Find what is wrong in rows that are all there already, before the first of them is sent."""
+        if isinstance(self._given, (list, tuple)):
+            for number, row in enumerate(self._given, 1):
+                _check(_values(self._statement, row, number), number)
+
+    # Ways to run them
+
+    def one_by_one(self) -> Command[None]:
         """Execute the statement for each row, in a round trip each."""
-        cursor = self._cursor
-        for values in rows:
-            encoded = statement.encode(values)
-            for answer in (yield from cursor.answers(statement.prepared, encoded)):
+        self._check_all()
+        yield from self._each(self._rows)
+
+    def _each(self, rows: Iterator[Sequence[Any]]) -> Command[None]:
+        self._early = None
+        statement = self._statement
+        for number, values in enumerate(rows, 1):
+            _check(values, number)
+            encoded = statement.encode([None if value is NULL else value for value in values])
+            for answer in (yield from self._cursor.answers(statement.prepared, encoded)):
                 self._add(answer, 0)
             self.done += 1
 
-    def in_bulk(self, statement: Statement, rows: Iterator[Sequence[Any]], unit_results: bool) -> Command[None]:
+    def in_bulk(self, unit_results: bool) -> Command[None]:
         """Execute the statement for chunks of rows."""
-        connection = self._cursor.connection
-        encoder = BulkEncoder(rows, len(statement.parts) - 1, FIRST_CHUNK)
+        statements = self._cursor.connection.statements
+        text = self._statement.prepared
+        columns = len(self._statement.parts) - 1
+        first_size = min(FIRST_CHUNK, statements.unchecked - HEADER_SIZE - 2 * columns)
+        encoder = BulkEncoder(self._rows, columns, first_size)
         chunk = encoder.next_chunk()
         if chunk is None:
             return
-        if len(chunk.body) >= FIRST_CHUNK:
-            limit = yield from connection.statements.packet_limit()
+        if len(chunk.body) >= first_size or self._taken - self._ignored > chunk.count:
+            # There is more than fits into one chunk.
+            self._check_all()
+            limit = yield from statements.packet_limit()
             encoder.limit = limit - HEADER_SIZE - len(chunk.types)
             encoder.size = min(CHUNK_SIZE, encoder.limit)
-        prepared = yield from connection.statements.kept(statement.prepared)
-        while chunk is not None:
-            chunk = yield from self._chunk(prepared, chunk, encoder, unit_results)
+        prepared = yield from statements.obtain(text)
+        try:
+            while chunk is not None:
+                chunk = yield from self._chunk(prepared, chunk, encoder, unit_results)
+            return
+        except Error as error:
+            if error.errno != NOT_IN_BULK or self.done or unit_results or prepared.metadata is not None:
+                raise
+        finally:
+            statements.release(text, prepared)
+        yield from self._each(chain(self._early or (), self._rows))
 
     def _chunk(
         self, prepared: Prepared, chunk: Chunk, encoder: BulkEncoder, unit_results: bool
@@ -137,22 +180,28 @@ class _Run:
             following = encoder.next_chunk()
         except BaseException as error:  # raised when the server's answer has been read
             failure = error
-        self._add((yield from read_bulk(session)), chunk.count)
-        if failure is not None:
-            raise failure
+        try:
+            self._add((yield from read_bulk(session)), chunk.count)
+        finally:
+            if failure is not None:
+                raise failure
         return following
+
+    # Results
 
     def _add(self, answer: Answer, rows: int) -> None:
         end = answer.end if isinstance(answer, ResultSet) else answer
         if isinstance(end, ErrPacket):
             raise server_error(end)
         self.done += rows
+        self._early = None
         if isinstance(answer, ResultSet):
-            if self._answer is None:
-                self._answer = answer
+            last = self._results[-1] if self._results else None
+            if last is None or not _alike(last, answer):
+                self._results.append(answer)
             else:
-                self._answer.rows += answer.rows
-                self._answer.end = answer.end
+                last.rows += answer.rows
+                last.end = answer.end
         elif isinstance(answer, OkPacket):
             self._affected += answer.affected_rows
             if self._first_id is None:
@@ -160,4 +209,32 @@ class _Run:
 
     def finish(self) -> None:
         """Make what came of it the cursor's result."""
-        self._cursor.take_many(self._answer, self._affected, self._first_id)
+        if not self._taken:
+            raise ProgrammingError("No data provided")
+        self._cursor.take_many(self._results, self._affected, self._first_id)
+
+
+def _values(statement: Statement, row: Any, number: int) -> Sequence[Any]:
+    try:
+        return statement.values(row)
+    except ParameterError as error:
+        raise ParameterError(f"Invalid number of parameters in row {number}: {error}") from None
+
+
+def _check(values: Sequence[Any], number: int) -> None:
+    """Refuse values of a row that have no counterpart in MariaDB."""
+    for column, value in enumerate(values, 1):
+        if type(value) not in _HARMLESS:
+            try:
+                plain(value)
+            except ParameterError as error:
+                raise type(error)(f"row {number}, column {column}: {error}") from None
+
+
+def _alike(one: ResultSet, other: ResultSet) -> bool:
+    """Two result sets have the same columns."""
+    if one.metadata is other.metadata:
+        return True
+    return [(column.name, column.type) for column in one.metadata.columns] == [
+        (column.name, column.type) for column in other.metadata.columns
+    ]

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _UTF8MB4_WIDTH = 4  # bytes of the widest character
 _NOT_FIXED = 31  # `decimals` of a floating-point column without a fixed scale is at least this
 _DECIMALS = (F.DECIMAL, F.NEWDECIMAL)
+# The types that the client library of Connector/Python calls numbers.
+_NUMBERS = {*_DECIMALS, F.TINY, F.SHORT, F.LONG, F.LONGLONG, F.INT24, F.FLOAT, F.DOUBLE, F.NULL, F.YEAR}
 
 
 class ColumnSet(ResultMetadata):
@@ -50,9 +52,11 @@ class ColumnSet(ResultMetadata):
         self._row_class: type[Row] | None = None
 
     def text_decoder(self, column: ColumnDefinition) -> Decoder:
+        """The decoder of a column in the text protocol, as the user's conversions want it."""
         return self._conversion.text(column, self._limits)
 
     def binary_decoder(self, column: ColumnDefinition) -> BinaryDecoder:
+        """The decoder of a column in the binary protocol, as the user's conversions want it."""
         return self._conversion.binary(column, self._limits)
 
     @property
@@ -66,6 +70,11 @@ class ColumnSet(ResultMetadata):
         if self._row_class is None:
             self._row_class = make_row_class(self.names)
         return self._row_class
+
+
+def _flags(column: ColumnDefinition) -> int:
+    """Flags as Connector/Python shows them: the client library adds one to what the server sends."""
+    return column.flags | FieldFlag.NUMERIC if column.type in _NUMBERS else column.flags
 
 
 # Numbers of `constants.EXT_FIELD_TYPE`.
@@ -90,7 +99,7 @@ _METADATA: dict[str, Callable[[ColumnDefinition], Any]] = {
     "length": attrgetter("length"),
     "max_length": lambda column: 0,
     "decimals": attrgetter("decimals"),
-    "flags": attrgetter("flags"),
+    "flags": _flags,
     "ext_type_or_format": lambda column: _EXTENDED.get(column.format or column.type_name, 0),
 }
 
@@ -111,7 +120,7 @@ def describe(column: ColumnDefinition) -> tuple[Any, ...]:
         precision,
         scale,
         not column.flags & FieldFlag.NOT_NULL,
-        column.flags,
+        _flags(column),
         column.table,
         column.org_name,
         column.org_table,

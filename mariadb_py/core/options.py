@@ -208,10 +208,6 @@ class ConnectOptions:
         hosts = parse_hosts(self.host or LOCALHOST) or ()
         return tuple(choose_endpoint(host, port or self.port, is_socket) for host, port in hosts)
 
-    def endpoint(self, is_socket: Callable[[str], bool]) -> Endpoint:
-        """The first of `endpoints()`."""
-        return self.endpoints(is_socket)[0]
-
     def __repr__(self) -> str:
         """Only what differs from the default; never a value that may hold a secret."""
         shown = [

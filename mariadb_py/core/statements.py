@@ -88,18 +88,23 @@ class Statements:
         generation: counts how often the server has forgotten all prepared statements.
 
     Attributes:
+        unchecked: statements of fewer bytes are sent without asking whether the server takes so much.
         untracked: a statement may have changed the session in a way that the server does not report; only looked after
             where `watch` is set.
         watch: look for such statements.
     """
 
-    __slots__ = (*("_kept", "_limit", "_parsed", "_pipeline", "_session", "_size", "generation", "untracked", "watch"),)
+    __slots__ = (
+        *("_kept", "_limit", "_parsed", "_pipeline", "_session", "_size"),
+        *("generation", "unchecked", "untracked", "watch"),
+    )
 
     def __init__(self, session: Session, options: ConnectOptions, generation: int = 0) -> None:
         self._session = session
         self._size = options.prep_stmt_cache_size if options.cache_prep_stmts else 0
         self._pipeline = options.pipeline
         self._limit = options.max_allowed_packet
+        self.unchecked = UNCHECKED_SIZE if self._limit is None else self._limit
         self._kept: dict[bytes, Prepared] = {}
         self._parsed: dict[tuple[bytes, int], tuple[Statement, bytes]] = {}
         self.generation = generation
@@ -109,8 +114,8 @@ class Statements:
     # What to send
 
     def parse(self, sql: str | bytes) -> Statement:
-        """A statement, taken apart under the present sql_mode."""
-        return self._parse(encode_statement(sql))[0]
+        """A statement that is to be run, taken apart under the present sql_mode."""
+        return self._parse(self._noticed(sql))[0]
 
     def request(self, sql: str | bytes, parameters: Any, binary: bool) -> tuple[bytes, list[Encoded] | None]:
         """What to send for a statement.
@@ -123,9 +128,7 @@ class Statements:
         Returns:
             The statement, and the parameters for the binary protocol; None for the text protocol.
         """
-        text = encode_statement(sql)
-        if self.watch and may_change_session(text):
-            self.untracked = True
+        text = self._noticed(sql)
         if parameters is None or (isinstance(parameters, (tuple, list, dict)) and not parameters):
             return text, [] if binary or leading_keyword(text) == b"CALL" else None
         statement, keyword = self._parse(text)
@@ -133,6 +136,12 @@ class Statements:
         if binary or wants_binary(keyword, values):
             return statement.prepared, statement.encode(values)
         return statement.fill_in(values, bool(self._session.status & Status.NO_BACKSLASH_ESCAPES)), None
+
+    def _noticed(self, sql: str | bytes) -> bytes:
+        text = encode_statement(sql)
+        if self.watch and may_change_session(text):
+            self.untracked = True
+        return text
 
     def _parse(self, text: bytes) -> tuple[Statement, bytes]:
         """A statement taken apart, and its leading keyword."""
@@ -166,7 +175,7 @@ class Statements:
             answer = yield from query(self._session, b"SELECT @@max_allowed_packet")
             if not isinstance(answer, ResultSet) or len(answer.rows) != 1:
                 raise OperationalError("the server does not tell its max_allowed_packet")
-            limit = self._limit = int(answer.rows[0][0])
+            limit = self._limit = self.unchecked = int(answer.rows[0][0])
         return limit
 
     def check_size(self, size: int) -> Command[None]:
@@ -175,7 +184,7 @@ class Statements:
         Raises:
             OperationalError: errno 2020, a statement of `size` bytes does not fit into max_allowed_packet.
         """
-        if size < UNCHECKED_SIZE:
+        if size < self.unchecked:
             return
         limit = yield from self.packet_limit()
         if size >= limit:
@@ -190,13 +199,13 @@ class Statements:
         """Execute a statement by the binary protocol, preparing it if need be."""
         kept = self._kept.pop(statement, None)
         if kept is not None:
-            self._kept[statement] = kept
-            return (yield from execute(self._session, kept, parameters, minimum))
+            answer = yield from execute(self._session, kept, parameters, minimum)
+            if not (isinstance(answer, ErrPacket) and answer.errno == UNKNOWN_STATEMENT):
+                self._kept[statement] = kept
+                return answer
+            # Something between us and the server has forgotten it. Nothing was executed.
         prepared, answer = yield from self._prepare_and_execute(statement, parameters, minimum)
-        if self._size:
-            self._keep(statement, prepared)
-        else:
-            close_statement(self._session, prepared)
+        self.release(statement, prepared)
         return answer
 
     def prepare(self, statement: bytes) -> Command[Prepared]:
@@ -211,23 +220,24 @@ class Statements:
         if generation == self.generation and not self._session.broken:
             close_statement(self._session, prepared)
 
-    def kept(self, statement: bytes) -> Command[Prepared]:
-        """The statement, prepared now or earlier."""
+    def obtain(self, statement: bytes) -> Command[Prepared]:
+        """The statement, prepared now or earlier, for one owner who gives it back by `release`."""
         found = self._kept.pop(statement, None)
-        if found is None:
-            found = yield from self.prepare(statement)
-        self._keep(statement, found)
-        return found
+        return found if found is not None else (yield from self.prepare(statement))
+
+    def release(self, statement: bytes, prepared: Prepared) -> None:
+        """Keep a statement for the next time, or give it up."""
+        if self._size:
+            self._kept[statement] = prepared
+            if len(self._kept) > self._size:
+                close_statement(self._session, self._kept.pop(next(iter(self._kept))))
+        else:
+            close_statement(self._session, prepared)
 
     def forget(self) -> None:
         """The server has forgotten all statements: after a reset, a change of user, a new connection."""
         self._kept.clear()
         self.generation += 1
-
-    def _keep(self, statement: bytes, prepared: Prepared) -> None:
-        self._kept[statement] = prepared
-        if len(self._kept) > max(self._size, 1):
-            close_statement(self._session, self._kept.pop(next(iter(self._kept))))
 
     def _prepare_and_execute(
         self, statement: bytes, parameters: Sequence[Encoded], minimum: int

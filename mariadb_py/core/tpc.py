@@ -96,11 +96,12 @@ class Transaction:
         xid: its identifier, None without one.
     """
 
-    __slots__ = ("state", "xid")
+    __slots__ = ("_ended", "state", "xid")
 
     def __init__(self) -> None:
         self.state = TpcState.NONE
         self.xid: Xid | None = None
+        self._ended = False  # by XA END; the statement behind it may have failed
 
     def begin(self, xid: Xid) -> bytes:
         """The statement that begins it."""
@@ -110,13 +111,13 @@ class Transaction:
 
     def begun(self, xid: Xid) -> None:
         """The server has begun it."""
-        self.state, self.xid = TpcState.XID, xid
+        self.state, self.xid, self._ended = TpcState.XID, xid, False
 
     def prepare(self) -> Iterator[bytes]:
         """The statements of the first phase."""
         if self.state != TpcState.XID or self.xid is None:
             raise ProgrammingError("Transaction not started" if self.xid is None else "Transaction is prepared already")
-        yield b"XA END " + self.xid.sql
+        yield from self._end(self.xid)
         yield b"XA PREPARE " + self.xid.sql
         self.state = TpcState.PREPARE
 
@@ -132,6 +133,11 @@ class Transaction:
             raise ProgrammingError("Transaction not started")
         one_phase = self.state == TpcState.XID
         if one_phase:
-            yield b"XA END " + self.xid.sql
+            yield from self._end(self.xid)
         yield verb + self.xid.sql + (b" ONE PHASE" if commit and one_phase else b"")
         self.state, self.xid = TpcState.NONE, None
+
+    def _end(self, xid: Xid) -> Iterator[bytes]:
+        if not self._ended:
+            yield b"XA END " + xid.sql
+            self._ended = True

@@ -106,16 +106,19 @@ class Link:
                 self._log_in(endpoint, share(deadline, left))
                 break
             except OperationalError as error:
-                if left == 1 or error.errno not in _TRY_NEXT:
+                if left == 1 or self._ending or error.errno not in _TRY_NEXT:
                     raise
 
     def _log_in(self, endpoint: Endpoint, deadline: float | None) -> None:
         self.core.renew(attributes(endpoint))
         self.endpoint = endpoint
-        self._sock = dial(endpoint, deadline)
         try:
+            self._sock = dial(endpoint, deadline)
             self._perform(self.core.open(), deadline, "connect_timeout")
-        except BaseException:
+        except BaseException as error:
+            # Whatever comes next says why, or tries again.
+            self.core.session.fail(error)
+            self._loss_known = True
             self.drop()
             raise
         self._loss_known = False
@@ -143,7 +146,7 @@ class Link:
     def _revive(self) -> None:
         """Before an operation: replace a connection that was lost meanwhile, unless something would be lost with it."""
         session = self.core.session
-        if session.state not in (State.READY, State.BROKEN) or (session.state == State.READY and self.silent()):
+        if self._ending or not (session.state == State.BROKEN or (session.state == State.READY and not self.silent())):
             return
         reason = self.core.would_lose()
         if reason is not None and not self._loss_known:

@@ -27,7 +27,7 @@ def contents(source: IO[bytes] | Iterable[bytes]) -> Iterable[bytes]:
     """
     if hasattr(source, "read"):
         return _read_in_pieces(source)
-    if isinstance(source, (str, bytes)):
+    if isinstance(source, (str, bytes, bytearray, memoryview)):
         raise TypeError(f"local_infile wants a binary file or an iterable of bytes, not {type(source).__name__}")
     return map(_checked, source)
 

@@ -60,17 +60,22 @@ class ServerStartError(RuntimeError):
     """The server could not be set up or started; the message quotes the end of its log."""
 
 
-def find_program(name: str) -> str:
+def find_program(name: str, root: str = "") -> str:
     """Path of a program of the server, from PATH or the folders that PATH of an ordinary user lacks.
+
+    Args:
+        name: name of the program.
+        root: folder with another system; the path is one inside of it.
 
     Raises:
         ServerNotFound: it is not installed.
     """
-    folders = (os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin")
-    path = shutil.which(name, path=os.pathsep.join(folders))
+    folders = ["/usr/sbin", "/usr/bin"] if root else [*os.get_exec_path(), "/usr/sbin", "/usr/local/sbin"]
+    path = shutil.which(name, path=os.pathsep.join(root + folder for folder in folders))
     if path is None:
-        raise ServerNotFound(f"{name} is not installed; on Debian it is in the package {PROGRAMS[name]}")
-    return path
+        where = f" in {root}" if root else ""
+        raise ServerNotFound(f"{name} is not installed{where}; on Debian it is in the package {PROGRAMS[name]}")
+    return path[len(root) :]
 
 
 def free_port() -> int:
@@ -135,15 +140,17 @@ class TempServer:
         password: str,
         database: str | None,
         start_timeout: float,
+        root: str,
     ) -> None:
         self.user = user
         self.password = password
         self.database = database
         self.options = tuple(options)
         self.start_timeout = start_timeout
-        self._mariadbd, self._install_db, _ = [find_program(name) for name in PROGRAMS]
+        self._root = root
+        self._mariadbd, self._install_db, _ = [find_program(name, root) for name in PROGRAMS]
         self.port = free_port()
-        self.folder = Path(tempfile.mkdtemp(prefix="mariadb_py-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="mariadb_py-", dir=f"{root}/tmp" if root else None))
         self._process: subprocess.Popen[bytes] | None = None
         self._guard = subprocess.Popen(
             ["/bin/sh", "-c", GUARD, "guard", str(self.folder)],
@@ -191,10 +198,10 @@ class TempServer:
         deadline = time.monotonic() + self.start_timeout
         process = self._launch(
             self._mariadbd,
-            f"--socket={self.unix_socket}",
+            f"--socket={self._inside(self.unix_socket)}",
             f"--port={self.port}",
             f"--bind-address={self.host}",
-            f"--tmpdir={self.folder}",
+            f"--tmpdir={self._inside(self.folder)}",
             *self.options,
         )
         while not self._greets():
@@ -225,8 +232,9 @@ class TempServer:
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
             # Not the common one: a server that starts clears its temporary folder, another's installation included.
-            f"--tmpdir={self.folder}",
-            f"--extra-file={accounts}",
+            f"--tmpdir={self._inside(self.folder)}",
+            f"--extra-file={self._inside(accounts)}",
+            "--force",  # a system in a folder does not know the name of this machine
         )
         try:
             status = process.wait(self.start_timeout)
@@ -239,7 +247,9 @@ class TempServer:
     def _launch(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
         """Run a program of the server in a session of its own, where no Ctrl-C of the terminal reaches it."""
         as_root = ["--user=root"] if os.geteuid() == 0 else []  # mariadbd refuses to be root unasked
-        command = [program, "--no-defaults", f"--datadir={self.datadir}", *SMALL, *as_root, *arguments]
+        into = ["chroot", self._root] if self._root else []
+        datadir = self._inside(self.datadir)
+        command = [*into, program, "--no-defaults", f"--datadir={datadir}", *SMALL, *as_root, *arguments]
         with open(self.log, "ab") as log:
             self._process = subprocess.Popen(
                 ["/bin/sh", "-c", LAUNCH, str(self.folder / "pid"), *command],
@@ -250,6 +260,10 @@ class TempServer:
                 cwd=self.folder,
             )
         return self._process
+
+    def _inside(self, path: str | Path) -> str:
+        """A path as the server sees it."""
+        return str(path)[len(self._root) :]
 
     def _greets(self) -> bool:
         """The server sends the first bytes of its greeting."""
@@ -294,6 +308,7 @@ def temp_server(
     password: str | None = None,
     database: str | None = "test",
     start_timeout: float = 30.0,
+    root: str | None = None,
 ) -> Iterator[TempServer]:
     """A private server for the time of a `with` block.
 
@@ -308,6 +323,8 @@ def temp_server(
         password: its password; None makes one up.
         database: a database to create, with character set utf8mb4; None for none.
         start_timeout: seconds that the installation and each start may take.
+        root: folder with another Debian system, as debootstrap makes it, whose server is to run there (by chroot, which
+            only root may do); None: the environment variable MARIADB_PY_SERVER_ROOT, and without it this system.
 
     Raises:
         ServerNotFound: a program is not installed; the message names Debian's package.
@@ -317,7 +334,14 @@ def temp_server(
         import secrets
 
         password = secrets.token_urlsafe(16)
-    server = TempServer(options=options, user=user, password=password, database=database, start_timeout=start_timeout)
+    server = TempServer(
+        options=options,
+        user=user,
+        password=password,
+        database=database,
+        start_timeout=start_timeout,
+        root=(os.environ.get("MARIADB_PY_SERVER_ROOT", "") if root is None else root).rstrip("/"),
+    )
     try:
         server._install()
         server.start()

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     # Type code and flags, as they stand in front of all values; and the value.
     Encoded = tuple[bytes, bytes]
 
+_clock = Struct("<BIBBB")  # of a TIME: sign, days, hours, minutes, seconds
+
 # Columns to objects
 
 
@@ -70,12 +72,12 @@ def decode_time(value: bytes) -> timedelta:
         return timedelta()
     if size not in (8, 12):
         raise ValueError(f"a time of {size} bytes")
-    found = timedelta(
-        int.from_bytes(value[1:5], "little"),
-        (value[5] * 60 + value[6]) * 60 + value[7],
-        int.from_bytes(value[8:12], "little"),
-    )
-    return -found if value[0] else found
+    negative, days, hours, minutes, seconds = _clock.unpack(value[:8])
+    microseconds = int.from_bytes(value[8:], "little")
+    if negative > 1 or hours > 23 or minutes > 59 or seconds > 59 or microseconds > 999999:
+        raise ValueError(f"a time of {negative} {days} {hours}:{minutes}:{seconds}.{microseconds:06}")
+    found = timedelta(days, (hours * 60 + minutes) * 60 + seconds, microseconds)
+    return -found if negative else found
 
 
 _SIGNED: dict[int, BinaryDecoder] = {
@@ -115,7 +117,6 @@ _int64 = Struct("<q").pack
 _uint64 = Struct("<Q").pack
 _double = Struct("<d").pack
 _day = Struct("<HBB").pack
-_clock = Struct("<BIBBB").pack
 
 # Type codes with flags, as they stand in front of all values.
 TINY = bytes((F.TINY, 0))
@@ -160,7 +161,7 @@ def _datetime(value: datetime) -> Encoded:
 
 def _time(fields: tuple[bool, int, int, int, int]) -> Encoded:
     negative, hours, minutes, seconds, microseconds = fields
-    clock = _clock(negative, *divmod(hours, 24), minutes, seconds)
+    clock = _clock.pack(negative, *divmod(hours, 24), minutes, seconds)
     if microseconds:
         return _TIME, b"\x0c" + clock + microseconds.to_bytes(4, "little")
     return _TIME, b"\x08" + clock

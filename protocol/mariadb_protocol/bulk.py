@@ -106,6 +106,8 @@ class BulkEncoder:
 
     def _pack(self, row: Sequence[Any], types: list[bytes | None], first: bool) -> bytes | None:
         """The bytes of a row; None if it has to begin another chunk. `types` changes only if it fits."""
+        if len(row) != self._columns:
+            raise ParameterError(f"row {self._number} has {len(row)} values, not {self._columns}")
         parts: list[bytes] = []
         changed: dict[int, bytes] = {}
         for column, value in enumerate(row):
@@ -147,7 +149,7 @@ def _common(present: bytes, kind: bytes, value: Any) -> bytes | None:
     if both <= _EXACT:
         return NEWDECIMAL
     other = both - {DOUBLE}
-    if len(other) == 1 and other <= _SMALL and (kind == DOUBLE or abs(value) <= _EXACT_IN_DOUBLE):
+    if len(other) == 1 and other <= _SMALL and (kind == DOUBLE or abs(plain(value)[1]) <= _EXACT_IN_DOUBLE):
         return DOUBLE
     return None
 

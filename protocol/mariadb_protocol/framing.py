@@ -16,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .events import Command
 
+EARLY_SIZE = 1 << 20  # bytes of answer that may come before the client has sent all; an ERR is all that is expected
 _HEADER = Struct("<I").pack  # length in three bytes, then the sequence id
 
 
@@ -72,9 +73,13 @@ class PacketStream:
         """`payload` as packets that continue the current sequence."""
         return self._packets(payload)
 
-    def next_answer(self) -> None:
-        """Several commands were sent at once: what comes next is the answer to another one of them."""
-        self.sequence = 1
+    def ids(self) -> tuple[int, int]:
+        """The sequence ids with which the answer to the last command begins: of its packet, and of its frame."""
+        return self.sequence, 0
+
+    def expect(self, ids: tuple[int, int]) -> None:
+        """Of several commands sent at once, the answer to the one that had these `ids` comes next."""
+        self.sequence = ids[0]
 
     def _packets(self, payload: bytes) -> bytes:
         if len(payload) > self._limit:
@@ -95,15 +100,31 @@ class PacketStream:
     def feed(self, chunk: bytes | None) -> None:
         """Add what the driver received; `b""` is the end of the stream."""
         if not chunk:
-            left = len(self.data) - self.pos
-            raise ConnectionClosed(
-                f"the server closed the connection ({left} bytes of an unfinished packet had arrived)"
-            )
+            raise self.ended(len(self.data) - self.pos)
         if self.pos == len(self.data):
             self.data = chunk
         else:
             self.data = self.data[self.pos :] + chunk
         self.pos = 0
+
+    def ended(self, left: int) -> ConnectionClosed:
+        """The error for a stream that ended; `left` bytes cannot be used."""
+        return ConnectionClosed(f"the server closed the connection ({left} bytes of an unfinished packet had arrived)")
+
+    def feed_early(self, chunk: bytes | None) -> None:
+        """Add what may have arrived while the client still had to send; the end of the stream shows later."""
+        if chunk:
+            self.feed(chunk)
+            if self.unread() > EARLY_SIZE:
+                raise RemoteProtocolError(f"{self.unread()} bytes arrived before the client had sent all")
+
+    def unread(self) -> int:
+        """Number of bytes that have arrived and are not consumed."""
+        return len(self.data) - self.pos
+
+    def discard(self) -> None:
+        """Pass over all that has arrived."""
+        self.pos = len(self.data)
 
     def fill(self, need: int) -> Command[None]:
         """Receive until at least `need` bytes are there to be consumed."""

@@ -18,7 +18,7 @@ from __future__ import annotations
 from functools import wraps
 
 from .constants import Limits, SessionTrack, Status
-from .errors import LimitExceeded, LocalProtocolError
+from .errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
 from .framing import PacketStream
 from .messages import Greeting, OkPacket
 from .rows import ResultMetadata
@@ -63,13 +63,13 @@ TRANSITIONS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "login": (frozenset({State.NEW}), _AFTER_LOGIN),
     "query": (_READY, _AFTER_STATEMENT),
     "prepare": (_READY, _READY),
-    "execute": (_READY, _AFTER_RESULT),
-    "prepare_and_execute": (_READY, _AFTER_RESULT),
+    "execute": (_READY, _AFTER_STATEMENT),
+    "prepare_and_execute": (_READY, _AFTER_STATEMENT),
     "fetch": (_READY, _READY),
     "send_long_data": (_READY, _READY),
     "reset_statement": (_READY, _READY),
     "send_bulk": (_READY, frozenset({State.BULK_SENT})),
-    "read_bulk": (frozenset({State.BULK_SENT}), _READY),
+    "read_bulk": (frozenset({State.BULK_SENT}), frozenset({State.READY, State.MORE_RESULTS})),
     "read_rows": (frozenset({State.STREAMING}), _AFTER_RESULT),
     "next_result": (frozenset({State.MORE_RESULTS}), _AFTER_STATEMENT),
     "send_local_data": (frozenset({State.LOCAL_DATA}), _AFTER_STATEMENT),
@@ -219,11 +219,14 @@ class Session:
 
 
 class Shape:
-    """Layout of a result set, remembered with the bytes that described it."""
+    """Layout of a result set, remembered with the bytes that described it; `border` is the EOF behind them."""
 
-    __slots__ = ("block", "first_sequence", "last_sequence", "metadata")
+    __slots__ = ("block", "border", "first_sequence", "last_sequence", "metadata")
 
-    def __init__(self, block: bytes, first_sequence: int, last_sequence: int, metadata: ResultMetadata) -> None:
+    def __init__(
+        self, block: bytes, first_sequence: int, last_sequence: int, metadata: ResultMetadata, border: OkPacket | None
+    ) -> None:
+        self.border = border
         self.block = block
         self.first_sequence = first_sequence
         self.last_sequence = last_sequence
@@ -237,7 +240,7 @@ def command(
     Callable[Concatenate[Session, P], Command[T]],
 ]:
     """Make a generator function a command: it begins and ends as `TRANSITIONS[name]` says, or breaks the session."""
-    allowed = TRANSITIONS[name][0]
+    allowed, reachable = TRANSITIONS[name]
 
     def decorate(body: Callable[Concatenate[Session, P], Command[T]]) -> Callable[Concatenate[Session, P], Command[T]]:
         @wraps(body)
@@ -248,6 +251,8 @@ def command(
                 session.state = State.BUSY
                 session.after = State.READY
                 answer = yield from body(session, *args, **keywords)
+                if session.after not in reachable:
+                    raise RemoteProtocolError(f"behind {name} the session would be {session.after}")
                 session.state = session.after
             except BaseException as error:
                 session.fail(error)

@@ -159,9 +159,10 @@ def parse(
 
 _LOAD = (
     rb"\s*LOAD\s+(?:DATA|XML)\s+(?:(?:LOW_PRIORITY|CONCURRENT)\s+)?LOCAL\s+INFILE\s*"
-    rb"(?:'((?:[^'\\]|''|\\.)*)'|\"((?:[^\"\\]|\"\"|\\.)*)\")"
+    rb"(?:'((?:[^'\\]|''|\\.)*)'(?!')|\"((?:[^\"\\]|\"\"|\\.)*)\"(?!\"))"
 )
 _LOAD_ESCAPES = {b"0": b"\0", b"b": b"\b", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"Z": b"\x1a"}
+_LOAD_ESCAPES.update({b"%": b"\\%", b"_": b"\\_"})  # as for LIKE: the backslash stays
 
 
 def named_local_file(statement: bytes, no_backslash_escapes: bool) -> bytes | None:
@@ -175,7 +176,7 @@ def named_local_file(statement: bytes, no_backslash_escapes: bool) -> bytes | No
     if no_backslash_escapes:
         return None if b"\\" in text else text.replace(mark * 2, mark)
     return re.sub(
-        rb"\\(.)|''|\"\"",
+        rb"\\(.)|" + mark * 2,
         lambda piece: mark if piece[1] is None else _LOAD_ESCAPES.get(piece[1], piece[1]),
         text,
         flags=re.DOTALL,
@@ -183,7 +184,10 @@ def named_local_file(statement: bytes, no_backslash_escapes: bool) -> bytes | No
 
 
 # Words without which no statement changes the session in a way that session tracking does not report.
-_UNTRACKED = (b"@", b":=", b"GET_LOCK", b"HANDLER", b"CALL", b"EXECUTE", b"LOCK", b"BEGIN NOT")
+_UNTRACKED = (
+    *(b"@", b":=", b"GET_LOCK", b"HANDLER", b"CALL", b"EXECUTE", b"LOCK", b"BEGIN NOT", b"TEMPORARY", b"TRANSACTION"),
+    b"ROLE",
+)
 
 
 def may_change_session(statement: bytes) -> bool:

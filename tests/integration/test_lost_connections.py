@@ -12,6 +12,7 @@ from contextlib import closing
 import pytest
 
 import mariadb_py
+from mariadb_py.core.tpc import Xid
 from mariadb_py.exceptions import InterfaceError, LostConnectionError, OperationalError, ProgrammingError
 from mariadb_py.testing import temp_server
 from tests.support.listener import PATIENCE, listening
@@ -67,7 +68,7 @@ def test_write_timeout(tmp_path: Path, kind: str) -> None:
         done.wait(PATIENCE)
 
     with listening(stops_reading, str(tmp_path / "s") if kind == "unix" else None) as server:
-        connection = mariadb_py.connect(**server.connect_args, write_timeout=SHORT)
+        connection = mariadb_py.connect(**server.connect_args, write_timeout=SHORT, max_allowed_packet=1 << 30)
         before = time.monotonic()
         with pytest.raises(LostConnectionError, match=r"write_timeout of 0\.2 s passed while \d+ bytes"):
             ask(connection, "SELECT '" + "x" * (64 << 20) + "'")
@@ -96,7 +97,7 @@ def test_ctrl_c_closes_the_connection_for_good(connect: Connector, read_timeout:
 
 @pytest.mark.parametrize("size", [17 << 20, 64 << 20])
 def test_a_statement_that_the_server_finds_too_long(connect: Connector, size: int) -> None:
-    connection = connect()
+    connection = connect(max_allowed_packet=1 << 30)  # so that it is sent
     with pytest.raises(OperationalError, match="max_allowed_packet") as caught:
         ask(connection, "SELECT '" + "x" * size + "'")
     assert caught.value.errno == 1153
@@ -159,6 +160,46 @@ def test_interrupted_anywhere_a_connection_works_or_is_lost(connect: Connector, 
     assert line > 100
 
 
+def wait_until_gone(observer: Connection, connection_id: int) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while ask(observer, "SELECT COUNT(*) FROM information_schema.processlist WHERE id = ?", (connection_id,)):
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def test_executemany_interrupted_anywhere(connect: Connector) -> None:
+    """Also between a chunk and its answer: it works on, or is lost; what is there is a whole number of chunks."""
+    outcomes, counts = set(), set()
+    options = {"autocommit": True, "max_allowed_packet": 1024}
+    connection, observer = connect(**options), connect(autocommit=True)
+    ask(observer, "CREATE OR REPLACE TABLE interrupted (id INT PRIMARY KEY, pad VARCHAR(300))")
+    for line in range(100_000):
+        cursor, connection_id = connection.cursor(), connection.connection_id
+        tracing = sys.gettrace()
+        sys.settrace(Interrupt(line))
+        try:
+            cursor.executemany("INSERT INTO interrupted VALUES (?, ?)", ((number, "x" * 300) for number in range(9)))
+            interrupted = False
+        except KeyboardInterrupt:
+            interrupted = True
+        finally:
+            sys.settrace(tracing)
+        try:
+            assert works(connection)
+            outcomes.add("works")
+        except LostConnectionError:
+            outcomes.add("lost")
+            connection.close()
+            wait_until_gone(observer, connection_id)  # it may still be at a chunk
+            connection = connect(**options)
+        counts.add(ask(observer, "SELECT IF(COUNT(*) = COALESCE(MAX(id) + 1, 0), COUNT(*), -1) FROM interrupted"))
+        ask(observer, "TRUNCATE interrupted")
+        if not interrupted:
+            break
+    assert outcomes == {"works", "lost"}
+    assert counts == {0, 3, 6, 9}
+
+
 # Threads
 
 
@@ -219,15 +260,18 @@ def test_close_from_another_thread(connect: Connector) -> None:
 # Every method, on a server that is gone
 
 NETWORK: dict[str, tuple[Any, ...]] = {
-    **dict.fromkeys(("begin", "commit", "rollback", "ping", "reset"), ()),
+    **dict.fromkeys(("begin", "commit", "rollback", "ping", "reset", "dump_debug_info", "tpc_recover"), ()),
+    "tpc_begin": (Xid(1, "a", "b"),),
     "select_db": ("test",),
     "change_user": ("u", "p", None),
     "kill": (1,),
 }
-LOCAL = {"close", "cursor", "escape_string", "get_server_version", "show_warnings"}
+UNSTARTED = ("tpc_prepare", "tpc_commit", "tpc_rollback")
+LOCAL = {"close", "cursor", "escape_string", "get_server_version", "show_warnings", "xid", "reconnect", *UNSTARTED}
 ON_CURSORS: dict[str, Callable[[mariadb_py.Cursor], object]] = {
     "execute": lambda cursor: cursor.execute("SELECT 1"),
     "executemany": lambda cursor: cursor.executemany("SELECT ?", [(1,)]),
+    "callproc": lambda cursor: cursor.callproc("p"),
     "fetch": lambda cursor: cursor.fetchall(),
     "nextset": lambda cursor: cursor.nextset(),
     "close": lambda cursor: cursor.close(),
@@ -282,6 +326,10 @@ def test_every_method_on_a_killed_server(mortal: TempServer) -> None:
     assert connections["open"].open is False
     assert connections["escape_string"].escape_string("'") == "\\'"
     assert connections["show_warnings"].show_warnings() is None
+    assert connections["xid"].xid(1, "a", "b") == (1, "a", "b")
+    for name in UNSTARTED:
+        assert outcomes(getattr(connections[name], name)) == [(ProgrammingError, 2000)] * 2
+    assert outcomes(connections["reconnect"].reconnect) == [(OperationalError, 2002)] * 2
     assert connections["get_server_version"].get_server_version()[:2] == connections["open"].server_version_info[:2]
     assert connections["cursor"].cursor().rowcount == -1
     # The rows that had arrived are read first; what is missing is missed once and then known to be gone.

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mariadb_protocol import ConnectionClosed, LimitExceeded, LocalProtocolError, RemoteProtocolError
 from mariadb_protocol.constants import MAX_PAYLOAD, Limits
-from mariadb_protocol.framing import PacketStream
+from mariadb_protocol.framing import EARLY_SIZE, PacketStream
 from tests.support.faults import cut_everywhere
 from tests.support.script_fields import payloads
 from tests.support.scripts import (
@@ -311,3 +311,50 @@ def test_take_knows_where_a_packet_ends(size: int) -> None:
     assert stream.take() == b"x" * size
     assert stream.pos == 4 + size
     assert stream.take() == b"y" * size
+
+
+# Several commands at once
+
+
+def test_deferred_commands_stand_in_front_of_the_next_one_only() -> None:
+    stream = PacketStream(100)
+    stream.defer(b"\x19", b"abcd")
+    stream.defer(b"\x19", b"efgh")
+    assert stream.command(b"\x0e") == packets(0, b"\x19abcd") + packets(0, b"\x19efgh") + packets(0, b"\x0e")
+    assert stream.sequence == 1
+    assert stream.command(b"\x0e") == packets(0, b"\x0e")
+
+
+@pytest.mark.parametrize(("size", "sequence"), [(0, 1), (MAX_PAYLOAD - 1, 2), (MAX_PAYLOAD, 2), (2 * MAX_PAYLOAD, 3)])
+def test_each_answer_has_the_ids_behind_its_command(size: int, sequence: int) -> None:
+    stream = PacketStream(1 << 26)
+    stream.command(b"\x16", bytes(size))
+    first = stream.ids()
+    stream.command(b"\x17")
+    second = stream.ids()
+    for ids, expected in ((first, sequence), (second, 1)):
+        stream.expect(ids)
+        assert stream.sequence == expected
+
+
+# What comes too early, and what is not wanted
+
+
+def test_feed_early() -> None:
+    stream = PacketStream(100)
+    stream.feed_early(None)
+    stream.feed_early(b"")  # the end of the stream shows when something is waited for
+    assert stream.data == b""
+    stream.feed_early(b"ab")
+    stream.feed_early(b"c")
+    assert stream.data == b"abc"
+    stream.feed_early(bytes(EARLY_SIZE - 3))
+    with pytest.raises(RemoteProtocolError, match=f"{EARLY_SIZE + 1} bytes arrived before the client had sent all"):
+        stream.feed_early(b"x")
+
+
+def test_discard() -> None:
+    stream = PacketStream(100)
+    stream.feed(b"rows that nobody reads")
+    stream.discard()
+    assert stream.command(b"\x01") == packets(0, b"\x01")

@@ -113,6 +113,20 @@ LOGINS = [
         session={"capabilities": (SERVER_10_11 | C.MYSQL) & 0xFFFFFFFF},
     ),
     logs_in(
+        "compression is only used where the server has it",
+        greeting(),
+        asks_for(SERVER_10_11),
+        Credentials(b"app", b"s3cret", b"shop", capabilities=C.COMPRESS),
+        session={"capabilities": SERVER_10_11},
+    ),
+    logs_in(
+        "further capabilities",
+        greeting(capabilities=EVERYTHING),
+        asks_for(SERVER_10_11 | C.FOUND_ROWS | C.MARIADB_BULK),
+        Credentials(b"app", b"s3cret", b"shop", capabilities=C.FOUND_ROWS | C.MARIADB_BULK),
+        session={"capabilities": SERVER_10_11 | C.FOUND_ROWS | C.MARIADB_BULK},
+    ),
+    logs_in(
         "without DEPRECATE_EOF and SESSION_TRACK",
         greeting(capabilities=OLD | C.CONNECT_WITH_DB),
         asks_for(OLD | C.CONNECT_WITH_DB),
@@ -352,3 +366,43 @@ def test_limits_of_the_login_end_with_it() -> None:
 def test_credentials_do_not_show_the_password() -> None:
     shown = repr(Credentials(b"app", b"s3cret", b"shop"))
     assert shown == "Credentials(user=b'app', database=b'shop')"
+
+
+# Compression
+
+SQUEEZED = Credentials(b"app", b"s3cret", None, capabilities=C.COMPRESS)
+GREETS_COMPRESSED = [
+    server(greeting(capabilities=WANTED | C.COMPRESS), sequence=0),
+    responds(asks_for(WANTED | C.COMPRESS)),
+]
+
+
+def framed(sequence: int, packet: bytes) -> bytes:
+    """A packet in a frame that is not compressed."""
+    return len(packet).to_bytes(3, "little") + bytes((sequence, 0, 0, 0)) + packet
+
+
+def test_compression_begins_behind_the_login() -> None:
+    steps: list[Step] = [
+        *(*GREETS_COMPRESSED, server(ok(), sequence=2)),
+        *(("client", framed(0, packets(0, b"\x0e"))), ("server", framed(1, packets(1, ok())))),
+    ]
+    run = in_turn(call("login", SQUEEZED), call("ping"))
+    replay_all_ways(Script("compression", run, steps, [AUTOCOMMIT, AUTOCOMMIT], start=Session))
+
+
+def test_a_refused_login_is_not_compressed() -> None:
+    steps: list[Step] = [*GREETS_COMPRESSED, server(err(1045, b"no", b"28000"), sequence=2)]
+    answer = ("err", 1045, "28000", "no")
+    replay_all_ways(Script("denied", call("login", SQUEEZED), steps, answer, start=Session, state=State.CLOSED))
+
+
+def test_bytes_behind_a_login_are_not_taken_for_frames() -> None:
+    steps: list[Step] = [*GREETS_COMPRESSED, ("server", packets(2, ok()) + b"abc")]
+    script = Script("behind", call("login", SQUEEZED), steps, raises=RemoteProtocolError, start=Session)
+    script.match = "3 bytes arrived behind the login"
+    replay(script)
+
+
+def test_credentials_keep_the_password_to_themselves() -> None:
+    assert repr(USER) == "Credentials(user=b'app', database=b'shop')"

@@ -80,6 +80,25 @@ def test_greeting_that_is_an_error() -> None:
     assert plain(message) == ("err", 1040, "", "Too many connections")
 
 
+@pytest.mark.parametrize(
+    ("version", "info", "number"),
+    [
+        (b"5.5.5-10.11.6-MariaDB-0+deb12u1", (10, 11, 6), 101106),
+        (b"11.8.2-MariaDB", (11, 8, 2), 110802),
+        (b"8.0.36", (8, 0, 36), 80036),
+        (b"10.6.12.1-x", (10, 6, 12), 100612),
+        (b"10.6", (0, 0, 0), 0),
+        (b"10.x.6", (0, 0, 0), 0),
+        (b"10.6.1234", (0, 0, 0), 0),
+        (b"", (0, 0, 0), 0),
+        (b"\xff.\xff.\xff", (0, 0, 0), 0),
+    ],
+)
+def test_version_numbers(version: bytes, info: tuple[int, int, int], number: int) -> None:
+    message = greet(greeting(version))
+    assert (message.version_info, message.version_number) == (info, number)
+
+
 def test_greeting_of_another_protocol_version() -> None:
     with pytest.raises(RemoteProtocolError, match="protocol version 9, this client 10"):
         decode_greeting(greeting(protocol_version=9))

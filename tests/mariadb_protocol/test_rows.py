@@ -11,8 +11,15 @@ from hypothesis import strategies as st
 from mariadb_protocol.constants import Limits
 from mariadb_protocol.errors import RemoteProtocolError
 from mariadb_protocol.messages import decode_column
-from mariadb_protocol.rows import ResultMetadata, decode_text_row, decode_text_rows
-from tests.support.scripts import column, end, eof, err, packets, row
+from mariadb_protocol.rows import (
+    ResultMetadata,
+    decode_binary_row,
+    decode_binary_rows,
+    decode_text_row,
+    decode_text_rows,
+)
+from tests.support.script_binary import binary_row
+from tests.support.scripts import column, end, eof, err, packets, row, text
 
 PLAIN = 0xFFFFFF
 BOTH = (int, bytes.decode)
@@ -146,6 +153,108 @@ def test_a_decoder_that_refuses_only_once() -> None:
 
     with pytest.raises(RemoteProtocolError, match="row 1 cannot be decoded"):
         bulk(packets(0, row(b"1")), (moody,))
+
+
+# The binary protocol
+
+
+def test_metadata_has_a_decoder_of_each_kind() -> None:
+    made = []
+
+    class Counting(ResultMetadata):
+        def binary_decoder(self, column: Any) -> Any:
+            made.append(column.type)
+            return super().binary_decoder(column)
+
+    metadata = Counting(tuple(decode_column(column(kind=kind), True) for kind in (8, 253)), Limits())
+    assert [size for size, _ in metadata.binary_decoders] == [8, 0]
+    assert metadata.binary_decoders is metadata.binary_decoders
+    assert made == [8, 253]
+
+
+SMALL_AND_TEXT = ResultMetadata(
+    tuple(decode_column(column(kind=kind), True) for kind in (1, 253)), Limits()
+).binary_decoders
+
+
+def bulk_binary(data: bytes, decoders: Any = SMALL_AND_TEXT, sequence: int = 0, plain: int = PLAIN) -> Any:
+    rows: list[tuple[Any, ...]] = []
+    return (*decode_binary_rows(data, 0, sequence, plain, decoders, rows), rows)
+
+
+@pytest.mark.parametrize("size", [0, 1, 0xFA, 0xFB, 0xFF, 0xFFFF, 0x10000, 0x20000])
+def test_binary_values_of_every_length(size: int) -> None:
+    payload = binary_row(b"\7", text(b"x" * size))
+    expected = (7, "x" * size)
+    assert bulk_binary(packets(0, payload)) == (len(payload) + 4, 1, [expected])
+    assert decode_binary_row(payload, SMALL_AND_TEXT, 0) == expected
+
+
+@pytest.mark.parametrize("count", [1, 5, 6, 7, 13, 14, 15, 300])
+def test_every_column_may_be_null(count: int) -> None:
+    for null in range(count):
+        row = tuple(None if index == null else index & 0xFF for index in range(count))
+        payload = binary_row(*(None if value is None else bytes((value,)) for value in row))
+        assert bulk_binary(packets(0, payload), ((1, ord),) * count)[2] == [row]
+        assert decode_binary_row(payload, ((1, ord),) * count, 0) == row
+
+
+@pytest.mark.parametrize("stop", [stop for _, stop in STOPS[:4]], ids=[name for name, _ in STOPS[:4]])
+@pytest.mark.parametrize("plain", [PLAIN, 6])
+def test_where_binary_rows_stop(stop: bytes, plain: int) -> None:
+    first, second = binary_row(b"\1", text(b"")), binary_row(b"\2", text(b"long"))
+    data = packets(0, first, second) + stop
+    expected = [(1, ""), (2, "long")] if plain == PLAIN else [(1, "")]
+    assert bulk_binary(data, plain=plain)[1:] == (len(expected), expected)
+
+
+@pytest.mark.parametrize("stop", [end(), eof(), err(1, b"no"), b"\1", b"\xfb"], ids=bytes.hex)
+def test_what_is_no_binary_row(stop: bytes) -> None:
+    payload = binary_row(b"\1", None)
+    assert bulk_binary(packets(0, payload, stop)) == (len(payload) + 4, 1, [(1, None)])
+
+
+WRONG_BINARY = [
+    (b"\0", "row 2"),
+    (b"\0\0", "row 2 column 1 wants 1 bytes, 0 left|row 2: its values end"),
+    (b"\0\0\1", "row 2: wants 1 byte|row 2 of 3 bytes|row 2: its values end"),
+    (b"\0\0\1\5ab", "row 2 column 2 wants 5 bytes, 2 left|row 2: its values end"),
+    (b"\0\0\1\1ab", "row 2( of 6 bytes: has 1 bytes after|: its values end 1 bytes before)"),
+    (b"\0\0\1\xfb", "has 0xfb at offset 3 in the place of a length"),
+    (b"\0\0\1\xff", "has 0xff at offset 3 in the place of a length"),
+    (b"\0\0\1\xfe" + b"\xff" * 8, f"row 2 column 2 wants {(1 << 64) - 1} bytes, 0 left|row 2: its values end"),
+    (b"\0\0\1\1\xff", "row 2 column 2 is not a value of its type: 'utf-8' codec"),
+]
+
+
+@pytest.mark.parametrize(("payload", "match"), WRONG_BINARY)
+@pytest.mark.parametrize("behind", [b"", packets(2, binary_row(b"\3", text(b"c"))), packets(2, end())])
+def test_wrong_binary_rows(payload: bytes, match: str, behind: bytes) -> None:
+    rows: list[tuple[Any, ...]] = []
+    with pytest.raises(RemoteProtocolError, match=match):
+        decode_binary_rows(packets(0, binary_row(b"\1", None), payload) + behind, 0, 0, PLAIN, SMALL_AND_TEXT, rows)
+    assert rows == [(1, None)]
+    with pytest.raises(RemoteProtocolError, match="row 2"):
+        decode_binary_row(payload, SMALL_AND_TEXT, 1)
+
+
+BINARY_DECODERS = ResultMetadata(
+    tuple(decode_column(column(kind=kind), True) for kind in (3, 12, 253)), Limits()
+).binary_decoders
+
+
+@given(st.binary(max_size=40), st.binary(max_size=20))
+def test_any_binary_payload(payload: bytes, behind: bytes) -> None:
+    """One by one and in bulk, and with whatever behind it: the same row, or an error."""
+    payload = b"\0" + payload
+    try:
+        expected = decode_binary_row(payload, BINARY_DECODERS, 0)
+    except RemoteProtocolError as error:
+        assert re.match("(malformed )?row 1", str(error))
+        with pytest.raises(RemoteProtocolError, match="row 1"):
+            bulk_binary(packets(0, payload) + behind, BINARY_DECODERS)
+    else:
+        assert bulk_binary(packets(0, payload), BINARY_DECODERS) == (4 + len(payload), 1, [expected])
 
 
 # Both decoders agree

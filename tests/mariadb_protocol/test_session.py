@@ -7,10 +7,21 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
 
-from mariadb_protocol import Credentials, LocalProtocolError, OkPacket, Session, State
-from mariadb_protocol.constants import Limits, Status
+from mariadb_protocol import (
+    Credentials,
+    Greeting,
+    LocalProtocolError,
+    OkPacket,
+    Prepared,
+    RemoteProtocolError,
+    Session,
+    State,
+)
+from mariadb_protocol.constants import Capability, Limits, Status
+from mariadb_protocol.handshake import WANTED
 from mariadb_protocol.rows import ResultMetadata
-from mariadb_protocol.session import TRANSITIONS
+from mariadb_protocol.session import EVENTS_KEPT, TRANSITIONS
+from tests.support.script_binary import prepared
 from tests.support.scripts import (
     ARGUMENTS,
     COMMANDS,
@@ -20,6 +31,7 @@ from tests.support.scripts import (
     client,
     column,
     end,
+    eof,
     err,
     greeting,
     in_turn,
@@ -28,6 +40,7 @@ from tests.support.scripts import (
     ready_session,
     refuses_all,
     replay,
+    result_set,
     row,
     server,
     text,
@@ -94,8 +107,11 @@ def query_then(name: str, *arguments: Any, minimum: int = -1) -> Callable[[Sessi
 HEAD = [b"\x01", NUMBER]
 ONE_ROW = [*HEAD, row(b"1")]
 FIRST = [*HEAD, end(MORE)]
+ROWLESS = result_set(["n"], [])
 GREETS: list[Step] = [server(greeting(), sequence=0), ("client", hears)]
 QUERY = call("query", b"SELECT 1")
+STATEMENT = Prepared(7, 0, ResultMetadata((), Limits()))
+BULK = call("send_bulk", STATEMENT, b"\3\0", b"\0\7\0\0\0", False)
 # Command, the state that it leaves, commands to run, of which it is the last, and steps.
 ROADS: list[tuple[str, str, Callable[[Session], Command[Any]], list[Step]]] = [
     ("login", State.READY, call("login", Credentials()), [*GREETS, server(ok(), sequence=2)]),
@@ -124,7 +140,59 @@ ROADS: list[tuple[str, str, Callable[[Session], Command[Any]], list[Step]]] = [
             (State.MORE_RESULTS, packets(4, ok(status=MORE))),
         )
     ),
+    *(
+        (name, state, run, [("client", hears), ("server", known + reply(*parts))])
+        for name, run, known in (
+            ("execute", call("execute", STATEMENT, ()), b""),
+            ("prepare_and_execute", call("prepare_and_execute", b"SELECT 1", (), 1), reply(prepared())),
+        )
+        for state, parts in (
+            (State.READY, [ok()]),
+            (State.MORE_RESULTS, [ok(status=MORE)]),
+            (State.LOCAL_DATA, [b"\xfbfile"]),
+        )
+    ),
+    ("execute", State.STREAMING, call("execute", STATEMENT, (), 0), [("client", hears), server(*HEAD)]),
+    (
+        "prepare_and_execute",
+        State.STREAMING,
+        call("prepare_and_execute", b"SELECT 1", (), 0),
+        [("client", hears), ("server", reply(prepared()) + reply(*HEAD))],
+    ),
+    ("prepare", State.READY, call("prepare", b"SELECT 1"), [("client", hears), server(prepared())]),
+    ("prepare", State.READY, call("prepare", b"SELECT 1"), [("client", hears), server(err(1, b""))]),
+    ("fetch", State.READY, call("fetch", STATEMENT, 2), [("client", hears), server(end())]),
+    ("reset_statement", State.READY, call("reset_statement", STATEMENT), [("client", hears), server(ok())]),
+    ("send_long_data", State.READY, call("send_long_data", STATEMENT, 0, b""), [("client", hears)]),
+    ("send_bulk", State.BULK_SENT, BULK, [("client", hears)]),
+    *(
+        ("read_bulk", state, in_turn(BULK, call("read_bulk")), [("client", hears), server(last)])
+        for state, last in ((State.READY, ok()), (State.READY, err(1, b"")), (State.MORE_RESULTS, ok(status=MORE)))
+    ),
+    ("query", State.LOCAL_DATA, QUERY, [SELECT, server(b"\xfbfile")]),
+    (
+        "next_result",
+        State.LOCAL_DATA,
+        query_then("next_result"),
+        [SELECT, ("server", reply(ok(status=MORE), b"\xfbfile"))],
+    ),
+    *(
+        (
+            "send_local_data",
+            state,
+            query_then("send_local_data", (b"data",), 0),
+            [SELECT, server(b"\xfbfile"), ("client", packets(2, b"data", b"")), server(*last, sequence=4)],
+        )
+        for state, last in (
+            (State.READY, [ok()]),
+            (State.MORE_RESULTS, [ok(status=MORE)]),
+            (State.LOCAL_DATA, [b"\xfbfile"]),
+            (State.STREAMING, HEAD),
+        )
+    ),
     *simple("ping", b"\x0e"),
+    *simple("debug", b"\x0d"),
+    ("debug", State.READY, call("debug"), [client(b"\x0d"), server(eof())]),
     *simple("init_db", b"\x02", b"test"),
     *simple("reset_connection", b"\x1f"),
     ("change_user", State.READY, call("change_user", Credentials()), [("client", hears), server(ok())]),
@@ -144,7 +212,8 @@ def test_where_a_command_may_end(
         yield from command(session)
         seen.append(session.state)
 
-    script = Script(name, run, steps, start=Session if name == "login" else ready_session, state=after)
+    start = Session if name == "login" else lambda: ready_session(WANTED | Capability.LOCAL_FILES)
+    script = Script(name, run, steps, start=start, state=after)
     data = script.reply
     cuts = [0]
     while cuts[-1] < len(data):
@@ -164,6 +233,20 @@ def test_no_script_of_any_test_reached_more() -> None:
     assert REACHED.keys() <= TRANSITIONS.keys()
     for name, states in REACHED.items():
         assert states <= TRANSITIONS[name][1]
+
+
+# (what the client does, what the server answers, where that would lead)
+ELSEWHERE = [
+    (call("fetch", STATEMENT, 2), [end(MORE)], "behind fetch the session would be more results"),
+    (in_turn(BULK, call("read_bulk")), [b"\xfbfile"], "behind read_bulk the session would be waiting for a local file"),
+]
+
+
+@pytest.mark.parametrize(("command", "parts", "match"), ELSEWHERE)
+def test_a_server_cannot_lead_a_session_elsewhere(command: Any, parts: list[bytes], match: str) -> None:
+    script = Script("elsewhere", command, [("client", hears), server(*parts)], raises=RemoteProtocolError, match=match)
+    script.start = lambda: ready_session(WANTED | Capability.LOCAL_FILES)
+    replay(script)
 
 
 # A generator that does not end by return
@@ -260,6 +343,56 @@ def test_note() -> None:
     assert (session.schema, session.variables) == (None, {"a": "2", "b": ""})
     session.note(OkPacket())
     assert session.variables == {"a": "2", "b": ""}
+
+
+def test_state_changes_and_transactions() -> None:
+    session = Session()
+    assert (session.changed, session.transaction) == (False, "")
+    session.note(OkPacket(track=tracked((2, b"0"), (5, text(b"T_____S_")))[2:]))
+    assert (session.changed, session.transaction) == (False, "T_____S_")
+    session.note(OkPacket(track=tracked((2, b"1"), (4, text(b"SET TRANSACTION READ ONLY;")))[2:]))
+    session.note(OkPacket(track=tracked((2, b"0"))[2:]))
+    assert (session.changed, session.transaction) == (True, "T_____S_")
+
+
+def test_events() -> None:
+    session = Session()
+    track = tracked((1, text(b"shop")), (0, text(b"a") + text(b"1")), (2, b"1"), (3, b"gtid"))[2:]
+    session.note(OkPacket(status=2, track=track))
+    assert session.events is None
+    session.events = []
+    session.note(OkPacket(status=2, track=track))
+    assert session.events == [("schema", "shop"), ("a", "1"), ("state_change", "1")]
+    session.events = []
+    session.note(OkPacket(status=3))
+    session.note(OkPacket(status=3))
+    assert session.events == [("server_status", 3)]
+
+
+def test_events_kept_are_limited() -> None:
+    session = Session()
+    session.events = []
+    for status in range(1, EVENTS_KEPT + 10):
+        session.note(OkPacket(status=status))
+    assert session.events == [("server_status", status) for status in range(1, EVENTS_KEPT + 1)]
+
+
+def test_the_same_end_again_is_reported_when_the_status_was_another() -> None:
+    """An end that was seen before is not decoded, but what it says about the session is taken over."""
+    session = ready_session()
+    session.status, session.events = 2, []
+    for _ in range(2):
+        replay(Script("end", QUERY, [SELECT, server(*HEAD, end(2))], start=lambda: session, answer=ROWLESS))
+        replay(Script("ok", QUERY, [SELECT, server(ok(status=3))], start=lambda: session, answer=OkPacket(status=3)))
+    assert session.events == [("server_status", status) for status in (3, 2, 3)]
+
+
+@pytest.mark.parametrize("greeted", [None, True, False])
+def test_mariadb(greeted: bool | None) -> None:
+    session = Session()
+    if greeted is not None:
+        session.greeting = Greeting("8.0.36" if not greeted else "10.11.6-MariaDB", 1, b"", 1, "")
+    assert session.mariadb is (greeted is not False)
 
 
 def test_negotiated() -> None:

@@ -19,6 +19,7 @@ from mariadb_py.exceptions import (
     ProgrammingError,
 )
 from tests.support.listener import PATIENCE
+from tests.support.pool import kill
 from tests.support.running import ask, works
 
 TYPE_CHECKING = False
@@ -57,6 +58,10 @@ def test_nothing_works_after_close(connect: Connector) -> None:
         lambda: connection.select_db("test"),
         lambda: connection.change_user("u", "p", None),
         lambda: connection.kill(1),
+        *(getattr(connection, name) for name in ("reconnect", "dump_debug_info", "tpc_prepare", "tpc_recover")),
+        *(getattr(connection, name) for name in ("tpc_commit", "tpc_rollback")),
+        lambda: connection.tpc_begin(connection.xid(0, "a", "b")),
+        lambda: setattr(connection, "auto_reconnect", True),
         lambda: connection.escape_string("x"),
         lambda: setattr(connection, "autocommit", True),
         lambda: setattr(connection, "database", "test"),
@@ -282,13 +287,13 @@ def test_change_user(connect: Connector) -> None:
     connection = connect(init_command="SET @set_up = 1")
     ask(connection, "SET @mine = 1, autocommit = 1")
     connection.change_user("other", "p\u00e4ss", "test")
-    assert ask(connection, "SELECT CURRENT_USER()") == "other@127.0.0.1"
+    assert (connection.user, ask(connection, "SELECT CURRENT_USER()")) == ("other", "other@127.0.0.1")
     assert (ask(connection, "SELECT @mine"), ask(connection, "SELECT @set_up")) == (None, 1)
     assert (connection.autocommit, ask(connection, "SELECT @@autocommit")) == (False, 0)
     assert connection.database == "test"
     assert works(connection)
     connection.change_user(connect.server.user, connect.server.password, None)
-    assert connection.database is None
+    assert (connection.user, connection.database) == (connect.server.user, None)
     assert ask(connection, "SELECT DATABASE()") is None
     with pytest.raises(OperationalError) as caught:
         connection.change_user("other", "wrong", None)
@@ -317,6 +322,84 @@ def test_ping_and_open(connect: Connector) -> None:
     assert connection.open is False
     with pytest.raises(InterfaceError):
         connection.ping()
+
+
+def test_open_while_rows_wait_to_be_fetched(connect: Connector) -> None:
+    """Nothing can be asked then, and nothing is known to be wrong."""
+    connection = connect()
+    cursor = connection.cursor(buffered=False)
+    cursor.execute("SELECT seq FROM seq_1_to_100000")
+    assert cursor.fetchone() == (1,)
+    assert connection.open is True
+    assert len(cursor.fetchall()) == 99_999
+    assert connection.open is True
+
+
+def test_reconnect(connect: Connector) -> None:
+    connection = connect(init_command="SET @set_up = 1")
+    cursor = connection.cursor()
+    ask(connection, "SET @mine = 1")
+    before = connection.connection_id
+    connection.reconnect()
+    assert connection.connection_id != before
+    assert (ask(connection, "SELECT @mine"), ask(connection, "SELECT @set_up")) == (None, 1)
+    assert connection.autocommit is False
+    cursor.execute("SELECT CONNECTION_ID()")
+    assert cursor.fetchone() == (connection.connection_id,)
+
+
+def test_reconnect_ends_an_unbuffered_result(connect: Connector) -> None:
+    """The old cursor must not be given the rows of the next one."""
+    connection = connect()
+    old, new = connection.cursor(buffered=False), connection.cursor(buffered=False)
+    old.execute("SELECT seq FROM seq_1_to_100000")
+    connection.reconnect()
+    new.execute("SELECT 'new' FROM seq_1_to_100000")
+    with pytest.raises(Error):
+        old.fetchall()
+    assert new.fetchall() == [("new",)] * 100_000
+
+
+def test_reconnect_is_a_login_of_the_first_user(connect: Connector) -> None:
+    connection = connect()
+    ask(connection, "CREATE OR REPLACE USER other@127.0.0.1")
+    connection.change_user("other", None, None)
+    assert connection.user == "other"
+    connection.reconnect()
+    assert (connection.user, connection.database) == (connect.server.user, "test")
+    ask(connection, "DROP USER other@127.0.0.1")
+
+
+def test_auto_reconnect_can_be_set(connect: Connector) -> None:
+    administrator, connection = connect(autocommit=True), connect(autocommit=True)
+    assert (connection.auto_reconnect, connect(reconnect=True).auto_reconnect) == (False, True)
+    connection.auto_reconnect = True
+    assert connection.auto_reconnect is True
+    connection.reconnect()  # from here on all that the session has is known
+    before = connection.connection_id
+    kill(administrator, before)
+    assert ask(connection, "SELECT CONNECTION_ID()") == connection.connection_id != before
+    connection.auto_reconnect = False
+    kill(administrator, connection.connection_id)
+    with pytest.raises(LostConnectionError):
+        connection.ping()
+
+
+def test_status_callback(connect: Connector) -> None:
+    """Called with the connection, behind a statement; not any more when nobody holds the connection."""
+    seen: list[tuple[mariadb_py.Connection, dict[str, object]]] = []
+    connection = connect(status_callback=lambda *arguments: seen.append(arguments))
+    connection.ping()
+    del seen[:]
+    connection.select_db("mysql")
+    assert [(who is connection, what) for who, what in seen if "schema" in what] == [(True, {"schema": "mysql"})]
+    del seen[:]
+    ask(connection, "SET time_zone = '+01:00', autocommit = 1")
+    assert {name: value for _, what in seen for name, value in what.items()}["time_zone"] == "+01:00"
+    assert [what for _, what in seen if len(what) != 1] == []
+    del seen[:]
+    connection.close()
+    assert seen == []
 
 
 ESCAPED = "quote ' double \" backslash \\ line \n return \r nul \0 sub \x1a percent % \u6e2c\U0001f600"
@@ -388,7 +471,7 @@ def test_server_status_is_that_of_the_last_answer(connect: Connector) -> None:
         ("change_user", ("a\0b", "p", None), ProgrammingError),
         ("change_user", ("u", "p", "a\0b"), ProgrammingError),
         ("change_user", ("\ud800", "p", None), ProgrammingError),
-        ("cursor", (True,), TypeError),
+        *(("cursor", (value,), ProgrammingError) for value in (True, object, "Cursor")),
         ("ping", (1,), TypeError),
     ],
 )

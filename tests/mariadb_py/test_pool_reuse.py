@@ -284,3 +284,18 @@ def test_a_collected_handle_whose_connection_was_lost_gives_its_place_back(
     del connection
     gc.collect()
     assert len(borrow_all(pool)) == 1
+
+
+def test_the_status_callback_is_given_the_borrower(make_pool: Pools) -> None:
+    """Not the one before, and nobody while the session is brought back."""
+    seen: list[tuple[object, dict[str, object]]] = []
+    pool = make_pool(pool_size=1, status_callback=lambda *arguments: seen.append(arguments))
+    for _ in range(2):
+        handle = pool.get_connection()
+        handle.ping()
+        del seen[:]
+        handle.select_db("mysql")
+        assert [(who is handle, what) for who, what in seen if "schema" in what] == [(True, {"schema": "mysql"})]
+        del seen[:]
+        handle.close()
+        assert seen == []

@@ -20,7 +20,7 @@ def cut_everywhere(script: Script) -> int:
         session = script.start()
         peer = Peer(script.steps, limit=length)
         try:
-            answer = drive(script.command(session), peer, size + len(script.steps) + 1)
+            answer = drive(script.command(session), peer, size + len(script.steps) + 1, script.early)
         except ProtocolError as error:
             assert not isinstance(error, LocalProtocolError)
             assert session.state == State.BROKEN
@@ -39,7 +39,7 @@ def flip_everywhere(script: Script) -> int:
             session = script.start()
             peer = Peer(_flipped(script.steps, position, 1 << bit), strict=False)
             try:
-                drive(script.command(session), peer, most)
+                drive(script.command(session), peer, most, script.early)
             except LocalProtocolError:
                 pass  # after what the server says now, the script's next command is not possible
             except ProtocolError:

@@ -15,6 +15,7 @@ from tests.support.scripts import greeting, ok, packets
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+GREETING = greeting()
 PATIENCE = 30.0  # seconds; only there so that a failure is not a hang
 
 
@@ -46,12 +47,18 @@ class Caller:
         """The payload of the client's next packet."""
         return self._exactly(int.from_bytes(self._exactly(4)[:3], "little"))
 
-    def log_in(self, answer: bool = True) -> bytes:
-        """Greet, accept whatever login comes, and hear the statement behind it; returns the login."""
-        self.send(greeting(), sequence=0)
+    def log_in(self, answer: bool = True, *, greeting: bytes = GREETING, more: bytes = b"") -> bytes:
+        """Greet, accept whatever login comes, and hear the statement behind it; returns the login.
+
+        Args:
+            answer: answer the statement.
+            greeting: payload of the greeting.
+            more: further assignments that the statement must make.
+        """
+        self.send(greeting, sequence=0)
         login = self.packet()
         self.send(ok(), sequence=2)
-        assert self.packet() == b"\x03SET NAMES utf8mb4,autocommit=0"
+        assert self.packet() == b"\x03SET NAMES utf8mb4,autocommit=0" + more
         if answer:
             self.send(ok(status=0))
         return login

@@ -16,21 +16,23 @@ import mariadb_protocol as protocol
 from mariadb_protocol import (
     ErrPacket,
     Greeting,
+    LocalInfileRequest,
     LocalProtocolError,
     OkPacket,
+    Prepared,
     ProtocolError,
     ResultSet,
     Send,
     Session,
     State,
 )
-from mariadb_protocol.constants import Capability
+from mariadb_protocol.constants import Capability, Limits
 from mariadb_protocol.handshake import WANTED
+from mariadb_protocol.rows import ResultMetadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from mariadb_protocol.constants import Limits
     from mariadb_protocol.events import Command
 
 Expected = Union[bytes, Callable[[bytes], bool]]
@@ -190,12 +192,23 @@ def _traced(name: str, function: Callable[..., Command[Any]]) -> Callable[..., C
 
 
 _NAMES = {"quit": "quit_"}
+_STATEMENT = Prepared(7, 1, ResultMetadata((), Limits()))
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "login": (protocol.Credentials(),),
     "query": (b"SELECT 1",),
+    "prepare": (b"SELECT 1",),
+    "execute": (_STATEMENT, ()),
+    "prepare_and_execute": (b"SELECT 1", ()),
+    "fetch": (_STATEMENT, 10),
+    "send_long_data": (_STATEMENT, 0, b"long"),
+    "reset_statement": (_STATEMENT,),
+    "send_bulk": (_STATEMENT, b"\x01\0", b"\0\7", False),
+    "read_bulk": (),
     "read_rows": (),
     "next_result": (),
+    "send_local_data": ((),),
     "ping": (),
+    "debug": (),
     "init_db": (b"test",),
     "reset_connection": (),
     "change_user": (protocol.Credentials(),),
@@ -243,8 +256,13 @@ def plain(answer: Any) -> Any:
         return "err", answer.errno, answer.sqlstate, answer.message
     if isinstance(answer, ResultSet):
         return "rows", [column.name for column in answer.metadata.columns], answer.rows, plain(answer.end)
-    if isinstance(answer, list):
-        return [plain(part) for part in answer]
+    if isinstance(answer, Prepared):
+        names = answer.metadata and [column.name for column in answer.metadata.columns]
+        return "prepared", answer.id, answer.parameters, names
+    if isinstance(answer, LocalInfileRequest):
+        return "local", answer.name
+    if type(answer) in (list, tuple):
+        return type(answer)(map(plain, answer))
     return answer
 
 
@@ -282,6 +300,7 @@ class Script:
         start: makes the session.
         session: further attributes of the session afterwards.
         reads_all: a server that falls silent one byte earlier is noticed.
+        early: where the client writes without waiting, it gets at once what has arrived.
     """
 
     def __init__(
@@ -297,6 +316,7 @@ class Script:
         start: Callable[[], Session] = ready_session,
         session: dict[str, Any] | None = None,
         reads_all: bool = True,
+        early: bool = False,
     ) -> None:
         self.name = name
         self.command = command
@@ -308,6 +328,7 @@ class Script:
         self.start = start
         self.session = session or {}
         self.reads_all = reads_all and raises is None
+        self.early = early
         self.reply = b"".join(_server_bytes(steps))
 
     def __repr__(self) -> str:
@@ -371,6 +392,11 @@ class Peer:
         self.heard = b""
         self._speak()
 
+    def arrived(self) -> bytes | None:
+        """The next chunk, if one is there."""
+        stop = len(self.reply) if self.limit is None else min(self.limit, len(self.reply))
+        return self.receive() if self.at < stop else None
+
     def receive(self) -> bytes:
         """The next chunk; b"" at the end of the stream."""
         start = self.at
@@ -384,14 +410,14 @@ class Peer:
         return self.reply[start:stop]
 
 
-def drive(operation: Command[Any], peer: Peer, most: int) -> Any:
-    """Run a generator to its end, resuming it at most `most` times."""
+def drive(operation: Command[Any], peer: Peer, most: int, early: bool = False) -> Any:
+    """Run a generator to its end, resuming it at most `most` times; `early` as for Script."""
     try:
         event = next(operation)
         for _ in range(most):
             if isinstance(event, Send):
                 peer.hear(event.data)
-                event = operation.send(None)
+                event = operation.send(peer.arrived() if early else None)
             else:
                 assert type(event) is bytes
                 if event:
@@ -408,11 +434,11 @@ def replay(script: Script, cuts: Iterable[int] = ()) -> None:
     peer = Peer(script.steps, cuts)
     most = len(script.reply) + len(script.steps) + 1
     if script.raises is None:
-        assert plain(drive(script.command(session), peer, most)) == script.answer
+        assert plain(drive(script.command(session), peer, most, script.early)) == script.answer
         assert not peer.left, f"the client did not send {peer.left[0]}"
     else:
         try:
-            answer = drive(script.command(session), peer, most)
+            answer = drive(script.command(session), peer, most, script.early)
         except script.raises as error:
             assert type(error) is script.raises
             assert re.search(script.match, str(error)), f"{error} does not match {script.match}"

@@ -9,7 +9,7 @@ Source: MariaDB documentation, page "Result Set Packets".
 
 from __future__ import annotations
 
-from ..constants import MAX_PAYLOAD, Capability, Header
+from ..constants import MAX_PAYLOAD, Capability, Header, Status
 from ..errors import LimitExceeded, RemoteProtocolError
 from ..events import Send
 from ..messages import ErrPacket, OkPacket, Record, decode_column, decode_eof, decode_err, decode_ok
@@ -90,8 +90,9 @@ def read_rows(session: Session, minimum: int = -1) -> Command[ResultSet]:
 def read_result(session: Session, minimum: int) -> Command[Answer]:
     """The answer to a statement, or to its next part; arguments and answer as for `query`."""
     stream = session.stream
+    statement, session.executed = session.executed, None
     shape = session.shape
-    if shape is not None and _repeats(stream, shape):
+    if shape is not None and _repeats(session, shape):
         metadata = shape.metadata
     else:
         payload = stream.take()
@@ -110,10 +111,16 @@ def read_result(session: Session, minimum: int) -> Command[Answer]:
                 raise RemoteProtocolError("the server asks for a local file, which this client did not offer")
             session.after = State.LOCAL_DATA
             return LocalInfileRequest(payload[1:])
-        metadata = yield from _metadata(session, payload)
+        metadata = yield from _metadata(session, payload, statement)
     session.row_metadata = metadata
+    if statement is not None:
+        statement.metadata = metadata
     result = ResultSet(metadata, session.binary)
-    if not rows_at_hand(session, result):
+    if session.binary and session.status & Status.CURSOR_EXISTS and not session.negotiated(Capability.DEPRECATE_EOF):
+        # The rows stay with the server, and the EOF behind the column definitions is the only one.
+        result.end = OkPacket(status=session.status, warnings=session.warnings)
+        after_result(session)
+    elif not rows_at_hand(session, result):
         yield from receive_rows(session, result, minimum)
     return result
 
@@ -130,14 +137,8 @@ def send_local_data(session: Session, chunks: Iterable[bytes], minimum: int = -1
     stream = session.stream
     for chunk in chunks:
         for start in range(0, len(chunk), LOCAL_PACKET):
-            early = yield Send(stream.packets(chunk[start : start + LOCAL_PACKET]))
-            if early:
-                stream.feed(early)
-    packet = stream.packets(b"")
-    if stream.pos == len(stream.data):
-        stream.feed((yield packet))
-    else:
-        yield Send(packet)
+            stream.feed_early((yield Send(stream.packets(chunk[start : start + LOCAL_PACKET]))))
+    stream.feed_early((yield Send(stream.packets(b""))))
     return (yield from read_result(session, minimum))
 
 
@@ -149,20 +150,27 @@ def refuse_local_data(session: Session) -> Command[Answer]:
 # Column definitions
 
 
-def _repeats(stream: PacketStream, shape: Shape) -> bool:
+def _repeats(session: Session, shape: Shape) -> bool:
     """The bytes that follow are the column definitions of `shape` again: consume them."""
+    stream = session.stream
     if shape.first_sequence != stream.sequence or not stream.data.startswith(shape.block, stream.pos):
         return False
-    stream.pos += len(shape.block)
-    stream.sequence = shape.last_sequence
+    _take_over(session, shape, stream.pos + len(shape.block))
     return True
 
 
-def _metadata(session: Session, payload: bytes) -> Command[ResultMetadata]:
+def _take_over(session: Session, shape: Shape, stop: int) -> None:
+    """Consume column definitions that are those of `shape`, up to offset `stop`."""
+    session.stream.pos = stop
+    session.stream.sequence = shape.last_sequence
+    if shape.border is not None:
+        session.note(shape.border)
+
+
+def _metadata(session: Session, payload: bytes, statement: Prepared | None) -> Command[ResultMetadata]:
     """Column definitions behind the column count in `payload`: remembered ones, or decoded and remembered."""
     stream = session.stream
     count, follows = _column_count(session, payload)
-    statement, session.executed = session.executed, None
     if not follows:
         return (yield from _known_metadata(session, count, statement))
     # The block begins with the column-count packet that has just been consumed, if the buffer still holds it.
@@ -173,25 +181,19 @@ def _metadata(session: Session, payload: bytes) -> Command[ResultMetadata]:
     block = stream.data[start:stop] if 0 < stop - start <= SHAPE_SIZE_KEPT else b""
     shape = session.shapes.get(block)
     if shape is not None:
-        stream.pos = stop
-        stream.sequence = shape.last_sequence
+        _take_over(session, shape, stop)
         session.shape = shape
-        if statement is not None:
-            statement.metadata = shape.metadata
         return shape.metadata
     columns = []
     extended = session.negotiated(Capability.MARIADB_EXTENDED_METADATA)
     for _ in range(count):
         columns.append(decode_column((yield from stream.read()), extended))
-    if packets > count:
-        session.note(decode_eof((yield from stream.read())))
+    border = (yield from _border(session)) if packets > count else None
     metadata = session.metadata(tuple(columns), session.limits)
-    if statement is not None:
-        statement.metadata = metadata
     if block:
         if len(session.shapes) >= SHAPES_KEPT:
             del session.shapes[next(iter(session.shapes))]
-        shape = Shape(block, first_sequence, stream.sequence, metadata)
+        shape = Shape(block, first_sequence, stream.sequence, metadata, border)
         session.shape = session.shapes[block] = shape
     return metadata
 
@@ -202,8 +204,15 @@ def _known_metadata(session: Session, count: int, statement: Prepared | None) ->
     if metadata is None or len(metadata.columns) != count:
         raise RemoteProtocolError(f"{count} column definitions are left out, and they are not known")
     if not session.negotiated(Capability.DEPRECATE_EOF):
-        session.note(decode_eof((yield from session.stream.read())))
+        yield from _border(session)
     return metadata
+
+
+def _border(session: Session) -> Command[OkPacket]:
+    """The EOF between column definitions and rows, without DEPRECATE_EOF."""
+    eof = decode_eof((yield from session.stream.read()))
+    session.note(eof)
+    return eof
 
 
 def _column_count(session: Session, payload: bytes) -> tuple[int, bool]:
@@ -212,6 +221,8 @@ def _column_count(session: Session, payload: bytes) -> tuple[int, bool]:
     count = reader.lenenc()
     follows = not session.negotiated(Capability.MARIADB_CACHE_METADATA) or bool(reader.u8())
     reader.done()
+    if not count:
+        raise reader.malformed("announces a result set without columns")
     check_columns(session, count)
     return count, follows
 
@@ -291,9 +302,8 @@ def _ends(session: Session, result: ResultSet, payload: bytes) -> bool:
     """Take `payload` as the end of the rows, if it is that and not a row."""
     if payload == session.last_end:
         # Answers end alike: the packet that ended the last one has been decoded already.
-        result.end = ok = session.last_end_ok
-        session.status = ok.status
-        session.warnings = ok.warnings
+        result.end = session.last_end_ok
+        session.note(session.last_end_ok)
         after_result(session)
         return True
     first = payload[0] if payload else -1

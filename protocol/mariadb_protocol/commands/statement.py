@@ -95,15 +95,20 @@ def prepare_and_execute(
     session.binary = True
     stream = session.stream
     packets = stream.command(_PREPARE, statement)
+    first = stream.ids()
     packets += stream.command(_EXECUTE, _execution(LAST_PREPARED, parameters, cursor))
-    stream.next_answer()
+    second = stream.ids()
+    stream.expect(first)
     stream.feed((yield packets))
     prepared = yield from _prepared(session)
-    stream.next_answer()
-    session.executed = None if isinstance(prepared, ErrPacket) else prepared
-    if isinstance(prepared, ErrPacket):
-        minimum = -1
-    return prepared, (yield from read_result(session, minimum))
+    stream.expect(second)
+    if not isinstance(prepared, ErrPacket):
+        session.executed = prepared
+        return prepared, (yield from read_result(session, minimum))
+    payload = yield from stream.read()
+    if payload[:1] != bytes((Header.ERR,)):
+        raise RemoteProtocolError("the statement could not be prepared, and was executed all the same")
+    return prepared, decode_err(payload)
 
 
 @command("fetch")
@@ -117,7 +122,9 @@ def fetch(session: Session, prepared: Prepared, count: int) -> Command[ResultSet
     body = prepared.id.to_bytes(4, "little") + count.to_bytes(4, "little")
     stream.feed((yield stream.command(_FETCH, body)))
     if not rows_at_hand(session, result):
-        yield from receive_rows(session, result, -1)
+        yield from receive_rows(session, result, count + 1)
+    if len(result.rows) > count:
+        raise RemoteProtocolError(f"{count} rows were asked for, the server sent {len(result.rows)} and more")
     return result
 
 
@@ -131,9 +138,7 @@ def reset_statement(session: Session, prepared: Prepared) -> Command[Outcome]:
 def send_long_data(session: Session, prepared: Prepared, parameter: int, data: bytes) -> Command[None]:
     """Send a piece of a parameter (0 is the first) ahead of `execute`; the server does not answer."""
     body = prepared.id.to_bytes(4, "little") + parameter.to_bytes(2, "little") + data
-    early = yield Send(session.stream.command(_LONG_DATA, body))
-    if early:
-        session.stream.feed(early)
+    session.stream.feed_early((yield Send(session.stream.command(_LONG_DATA, body))))
 
 
 def close_statement(session: Session, prepared: Prepared) -> None:
@@ -155,17 +160,14 @@ def send_bulk(session: Session, prepared: Prepared, types: bytes, rows: bytes, u
     flags = _SEND_TYPES | (_SEND_UNIT_RESULTS if unit_results else 0)
     body = b"".join((prepared.id.to_bytes(4, "little"), flags.to_bytes(2, "little"), types, rows))
     session.binary = True
-    early = yield Send(session.stream.command(_BULK, body))
-    if early:
-        session.stream.feed(early)
+    session.executed = None if unit_results else prepared
+    session.stream.feed_early((yield Send(session.stream.command(_BULK, body))))
     session.after = State.BULK_SENT
 
 
 @command("read_bulk")
 def read_bulk(session: Session) -> Command[Answer]:
     """The answer to `send_bulk`: OK, ERR, or the rows of RETURNING or of the unit results."""
-    if session.stream.pos == len(session.stream.data):
-        session.stream.feed((yield b""))
     return (yield from read_result(session, -1))
 
 

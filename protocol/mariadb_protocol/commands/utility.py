@@ -87,6 +87,6 @@ def reset_connection(session: Session) -> Command[Outcome]:
 @command("quit")
 def quit_(session: Session) -> Command[None]:
     """Say goodbye. The server closes the connection without an answer."""
-    session.stream.pos = len(session.stream.data)  # rows that nobody wants any more
+    session.stream.discard()  # rows that nobody wants any more
     yield Send(session.stream.command(bytes((Com.QUIT,))))
     session.after = State.CLOSED

@@ -40,6 +40,7 @@ SIMPLE: dict[str, tuple[tuple[Any, ...], bytes]] = {
     "ping": ((), b"\x0e"),
     "init_db": ((b"shop",), b"\x02shop"),
     "reset_connection": ((), b"\x1f"),
+    "debug": ((), b"\x0d"),
 }
 
 
@@ -63,6 +64,7 @@ SCRIPTS = [
         ("ok", 0, 0, 0x4000, 0, b""),
         session={"variables": {"autocommit": "OFF"}, "schema": None, "status": 0x4000},
     ),
+    script("debug", eof(0x22, 3), ("ok", 0, 0, 0x22, 3, b""), session={"status": 0x22, "warnings": 3}),
 ]
 
 
@@ -74,7 +76,7 @@ def test_simple_commands(script: Script) -> None:
 
 
 @pytest.mark.parametrize("name", SIMPLE)
-@pytest.mark.parametrize("payload", [b"", b"\x01", eof(), end(), b"\xfb/etc/passwd", column()], ids=bytes.hex)
+@pytest.mark.parametrize("payload", [b"", b"\x01", eof() + b"\0", end(), b"\xfb/etc/passwd", column()], ids=bytes.hex)
 def test_neither_ok_nor_err(name: str, payload: bytes) -> None:
     refused = script(name, payload, raises=RemoteProtocolError)
     refused.match = f"expected OK or ERR, the server sent {len(payload)} bytes that begin with b'"

@@ -6,7 +6,7 @@ import pytest
 
 from mariadb_protocol import ParameterError, State
 from mariadb_protocol.constants import Status
-from mariadb_py.core.connection import STATEMENT_SIZE_KEPT, STATEMENTS_KEPT, ConnectionCore, encode_name
+from mariadb_py.core.connection import ConnectionCore, encode_name
 from mariadb_py.core.cursor import CursorCore
 from mariadb_py.core.options import ConnectOptions
 from mariadb_py.exceptions import (
@@ -40,6 +40,7 @@ from tests.support.scripts import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from mariadb_protocol.events import Command
@@ -55,17 +56,22 @@ SERVER_IS_UTF8MB4 = tracked(
 
 
 def core(**keywords: Any) -> ConnectionCore:
-    return ConnectionCore(ConnectOptions.from_keywords(keywords), {"_client_name": "test"})
+    made = ConnectionCore(ConnectOptions.from_keywords(keywords), no_file)
+    made.renew({"_client_name": "test"})
+    return made
+
+
+def no_file(name: bytes) -> Iterator[bytes]:
+    raise AssertionError(name)
 
 
 def ready(status: int = 0, **keywords: Any) -> ConnectionCore:
     """A connection as after open()."""
     made = core(**keywords)
     session = ready_session()
-    session.metadata = made.session.metadata
-    session.status = status
-    made.session = session
-    made.server_version_info = (10, 11, 6)
+    made.session.greeting, made.session.capabilities = session.greeting, session.capabilities
+    made.session.state = session.state
+    made.session.status = status
     return made
 
 
@@ -118,7 +124,8 @@ def test_open_sends_only_what_is_needed(
         steps += [client(statement), server(ok(status=status))]
     play(made.open(), *steps)
     assert made.idle
-    assert made.server_version_info == (10, 11, 6)
+    assert made.session.greeting is not None
+    assert made.session.greeting.version_info == (10, 11, 6)
     assert made.session.schema == "d"
 
 
@@ -204,8 +211,10 @@ def test_server_version(version: bytes, numbers: tuple[int, int, int]) -> None:
     made = core()
     answered = [logs_in(), server(ok(status=0), sequence=2), client(SET_NAMES), server(ok(status=0))]
     play(made.open(), server(greeting(version), sequence=0), *answered)
-    assert made.server_version_info == numbers
-    assert made.server_version == numbers[0] * 10000 + numbers[1] * 100 + numbers[2]
+    greeted = made.session.greeting
+    assert greeted is not None
+    assert greeted.version_info == numbers
+    assert greeted.version_number == numbers[0] * 10000 + numbers[1] * 100 + numbers[2]
 
 
 # Reset and change of user
@@ -400,60 +409,3 @@ def test_a_session_between_two_results_is_claimed() -> None:
     made.session.stream.sequence = 5
     play(made.ping(), ("server", packets(5, ok())), client(b"\x0e"), server(ok()))
     assert made.idle
-
-
-# Statements
-
-
-def test_statements_are_taken_apart_once_per_mode() -> None:
-    made = ready()
-    sql = "SELECT '\\', ?, '"
-    assert made.statement("SELECT ?", (1,)) == b"SELECT 1"
-    assert len(made._parsed) == 1
-    assert made.statement("SELECT ?", ("x",)) == b"SELECT 'x'"
-    assert len(made._parsed) == 1
-    assert made.statement(sql, (1,)) == sql.encode()
-    made.session.status |= Status.NO_BACKSLASH_ESCAPES
-    assert made.statement("SELECT '\\', ?", ("\\",)) == b"SELECT '\\', '\\'"
-    assert made.no_backslash_escapes
-
-
-def test_statements_kept_are_bounded() -> None:
-    made = ready()
-    for number in range(STATEMENTS_KEPT + 10):
-        made.statement(f"SELECT {number}, ?", (1,))
-    assert len(made._parsed) == STATEMENTS_KEPT
-    made = ready()
-    made.statement("SELECT ?" + " " * STATEMENT_SIZE_KEPT, (1,))
-    assert made._parsed == {}
-
-
-@pytest.mark.parametrize("nothing", [None, (), [], {}])
-def test_no_parameters_leave_the_statement_as_it_is(nothing: object) -> None:
-    assert ready().statement("SELECT '%s', ?, %(a)s", nothing) == b"SELECT '%s', ?, %(a)s"
-
-
-@pytest.mark.parametrize("sql", ["SELECT \u6e2c", "SELECT \u6e2c".encode(), bytearray("SELECT \u6e2c".encode())])
-def test_kinds_of_statements(sql: str | bytes) -> None:
-    assert ready().statement(sql, None) == "SELECT \u6e2c".encode()
-
-
-@pytest.mark.parametrize(("sql", "kind"), [(None, "NoneType"), (1, "int"), (["SELECT 1"], "list")])
-def test_what_is_no_statement(sql: Any, kind: str) -> None:
-    with pytest.raises(TypeError, match=f"^a statement is str or bytes, not {kind}$"):
-        ready().statement(sql, None)
-
-
-@pytest.mark.parametrize(
-    ("charset", "safe"),
-    [("utf8mb4", True), ("utf8mb3", True), ("ascii", True), ("latin1", False), ("gbk", False), ("sjis", False)],
-)
-def test_text_parameters_need_a_character_set_that_keeps_quotes_apart(charset: str, safe: bool) -> None:
-    made = ready()
-    made.session.variables["character_set_client"] = charset
-    if safe:
-        assert made.statement("SELECT ?", ("'",)) == b"SELECT ''''"
-    else:
-        with pytest.raises(ProgrammingError, match=f"character_set_client is {charset}"):
-            made.statement("SELECT ?", ("'",))
-    assert made.statement("SELECT 1", None) == b"SELECT 1"

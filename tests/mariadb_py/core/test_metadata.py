@@ -9,8 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mariadb_protocol.constants import FieldType as F
 from mariadb_protocol.constants import Limits
 from mariadb_protocol.messages import decode_column
+from mariadb_py.constants import EXT_FIELD_TYPE
+from mariadb_py.core.conversion import Conversion
 from mariadb_py.core.metadata import ColumnSet, Row, describe, make_row_class
 from tests.support.scripts import column, text
 
@@ -18,6 +21,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+NUM = 32768  # the client library of Connector/Python adds it to columns with numbers
+NUMBERS = {F.DECIMAL, F.NEWDECIMAL, F.TINY, F.SHORT, F.LONG, F.LONGLONG, F.INT24, F.FLOAT, F.DOUBLE, F.NULL, F.YEAR}
 JSON_FORMAT = b"\x01" + text(b"json")
 
 
@@ -30,14 +35,17 @@ JSON_FORMAT = b"\x01" + text(b"json")
         ({"name": "測試".encode()}, ("測試", 253, 255, 1020, 0, 0, True, 0, "t", "org_測試", "org_t")),
         ({"flags": 1}, ("c", 253, 255, 1020, 0, 0, False, 1, "t", "org_c", "org_t")),
         ({"flags": 0x4009}, ("c", 253, 255, 1020, 0, 0, False, 0x4009, "t", "org_c", "org_t")),
-        ({"kind": 246, "charset": 63, "decimals": 3}, ("c", 246, 1020, 1020, 1018, 3, True, 0, "t", "org_c", "org_t")),
-        ({"kind": 246, "charset": 63}, ("c", 246, 1020, 1020, 1019, 0, True, 0, "t", "org_c", "org_t")),
+        (
+            {"kind": 246, "charset": 63, "decimals": 3},
+            ("c", 246, 1020, 1020, 1018, 3, True, NUM, "t", "org_c", "org_t"),
+        ),
+        ({"kind": 246, "charset": 63}, ("c", 246, 1020, 1020, 1019, 0, True, NUM, "t", "org_c", "org_t")),
         (
             {"kind": 0, "charset": 63, "decimals": 2, "flags": 32},
-            ("c", 0, 1020, 1020, 1019, 2, True, 32, "t", "org_c", "org_t"),
+            ("c", 0, 1020, 1020, 1019, 2, True, NUM | 32, "t", "org_c", "org_t"),
         ),
-        ({"kind": 5, "charset": 63, "decimals": 30}, ("c", 5, 1020, 1020, 0, 30, True, 0, "t", "org_c", "org_t")),
-        ({"kind": 5, "charset": 63, "decimals": 31}, ("c", 5, 1020, 1020, 0, 0, True, 0, "t", "org_c", "org_t")),
+        ({"kind": 5, "charset": 63, "decimals": 30}, ("c", 5, 1020, 1020, 0, 30, True, NUM, "t", "org_c", "org_t")),
+        ({"kind": 5, "charset": 63, "decimals": 31}, ("c", 5, 1020, 1020, 0, 0, True, NUM, "t", "org_c", "org_t")),
         ({"kind": 12, "charset": 63, "decimals": 39}, ("c", 12, 1020, 1020, 0, 0, True, 0, "t", "org_c", "org_t")),
         ({"kind": 252, "extended": JSON_FORMAT}, ("c", 245, 255, 1020, 0, 0, True, 0, "t", "org_c", "org_t")),
     ],
@@ -46,15 +54,66 @@ def test_description(arguments: dict[str, Any], expected: tuple[Any, ...]) -> No
     assert describe(decode_column(column(**arguments), True)) == expected
 
 
+@pytest.mark.parametrize("kind", sorted({value for name, value in vars(F).items() if name.isupper()}))
+def test_flags_tell_numbers(kind: int) -> None:
+    for flags in (0, 0x4001, NUM):
+        expected = flags | NUM if kind in NUMBERS else flags
+        columns = (decode_column(column(kind=kind, flags=flags), True),)
+        assert describe(columns[0])[7] == expected
+        assert ColumnSet(columns, Limits(), Conversion()).metadata["flags"] == (expected,)
+
+
 def test_a_column_set() -> None:
     columns = tuple(decode_column(column(name), True) for name in (b"a", b"b", b"a"))
-    made = ColumnSet(columns, Limits())
+    made = ColumnSet(columns, Limits(), Conversion())
     assert made.columns is columns
     assert made.names == ("a", "b", "a")
     assert made.description == tuple(map(describe, columns))
     assert len(made.text_decoders) == 3
     assert made.row_class is made.row_class
     assert made.row_class((1, 2, 3))._fields == ("a", "b", "a_1")
+    assert made.finisher is None
+
+
+def test_a_column_set_decodes_as_the_user_wants_it() -> None:
+    columns = tuple(decode_column(column(kind=kind, charset=63), True) for kind in (F.DATE, F.LONG))
+    made = ColumnSet(columns, Limits(), Conversion({F.LONG: str}, zero_date="str"))
+    assert made.text_decoders[0](b"0000-00-00") == made.text_decoder(columns[0])(b"0000-00-00") == "0000-00-00"
+    assert made.binary_decoder(columns[0])[1](b"") == "0000-00-00"
+    assert made.finisher is not None
+    assert made.finisher([("x", 1)]) == [("x", "1")]
+
+
+EXTENDED = ("uuid", "inet4", "inet6", "point", "multipoint", "linestring", "multilinestring", "polygon", "multipolygon")
+
+
+def test_metadata() -> None:
+    """One value per column of each fact; max_length is what a client library would have measured."""
+    plain = decode_column(column(b"a", kind=246, charset=63, decimals=2, flags=1), True)
+    json = decode_column(column("\xfc".encode(), kind=252, extended=JSON_FORMAT), True)
+    assert ColumnSet((plain, json), Limits(), Conversion()).metadata == {
+        "catalog": ("def", "def"),
+        "schema": ("test", "test"),
+        "field": ("a", "\xfc"),
+        "org_field": ("org_a", "org_\xfc"),
+        "table": ("t", "t"),
+        "org_table": ("org_t", "org_t"),
+        "type": (246, 252),
+        "charset": (63, 45),
+        "length": (1020, 1020),
+        "max_length": (0, 0),
+        "decimals": (2, 0),
+        "flags": (NUM | 1, 0),
+        "ext_type_or_format": (0, EXT_FIELD_TYPE.JSON),
+    }
+
+
+@pytest.mark.parametrize("name", [*EXTENDED, "geometrycollection", "unheard of"])
+def test_extended_types(name: str) -> None:
+    columns = (decode_column(column(extended=b"\0" + text(name.encode())), True),)
+    expected = getattr(EXT_FIELD_TYPE, name.upper(), 0)
+    assert ColumnSet(columns, Limits(), Conversion()).metadata["ext_type_or_format"] == (expected,)
+    assert (expected == 0) is (name == "unheard of")
 
 
 # Named rows

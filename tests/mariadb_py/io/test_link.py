@@ -1,4 +1,7 @@
-"""The synchronous driver over a socket pair: what an operation yields, is resumed with, and what ends it."""
+"""The synchronous driver over a socket pair: what an operation yields, is resumed with, and what ends it.
+
+How it opens a connection, and another one in its place, is in test_link_opening and test_link_reconnect.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,11 @@ import pytest
 
 from mariadb_protocol import ProtocolError, Send, State
 from mariadb_protocol.errors import ParameterError, RemoteProtocolError
-from mariadb_py.core.connection import ConnectionCore
 from mariadb_py.core.options import ConnectOptions, Endpoint
 from mariadb_py.exceptions import LostConnectionError, OperationalError, ProgrammingError
 from mariadb_py.io import link as module
 from mariadb_py.io.link import RECEIVE, Link, attributes
-from tests.support.listener import PATIENCE, full_queue, listening, silent
+from tests.support.listener import PATIENCE
 from tests.support.scripts import packets
 
 TYPE_CHECKING = False
@@ -43,9 +45,10 @@ def make() -> Iterator[Make]:
     def make(**keywords: Any) -> Ends:
         ours, theirs = socket.socketpair()
         theirs.settimeout(PATIENCE)
-        core = ConnectionCore(ConnectOptions.from_keywords(keywords), {})
-        core.session.state = State.READY
-        made.append((Link(core, Endpoint(path="/the/socket"), ours), theirs))
+        link = Link(ConnectOptions.from_keywords({"unix_socket": "/the/socket", **keywords}))
+        link.core.session.state = State.READY
+        link._sock = ours
+        made.append((link, theirs))
         return made[-1]
 
     yield make
@@ -520,19 +523,3 @@ def test_attributes(endpoint: Endpoint) -> None:
     assert found["_pid"] == str(os.getpid())
     assert found.get("_server_host") == endpoint.host
     assert all(type(value) is str for value in found.values())
-
-
-# Opening
-
-
-def test_open_bounds_the_connection_and_closes_the_socket() -> None:
-    with full_queue() as arguments, pytest.raises(OperationalError, match="connect_timeout passed"):
-        Link.open(ConnectOptions.from_keywords({**arguments, "connect_timeout": SHORT}))
-
-
-@pytest.mark.parametrize("timeout", [SHORT, 1e300, 10**400])
-def test_open_bounds_the_greeting(timeout: float) -> None:
-    """The longest times that Python has are as good as any; here the server hangs up."""
-    conversation = silent if timeout == SHORT else lambda caller: None
-    with listening(conversation) as server, pytest.raises(LostConnectionError):
-        Link.open(ConnectOptions.from_keywords({**server.connect_args, "connect_timeout": timeout}))

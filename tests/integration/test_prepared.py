@@ -1,0 +1,379 @@
+"""Which protocol a statement goes by, which prepared statements are kept, and what can happen to them."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+
+import pytest
+
+from mariadb_protocol import close_statement
+from mariadb_py.exceptions import OperationalError, ProgrammingError
+from tests.support.running import ask, works
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from mariadb_py import Connection
+    from tests.support.server import Connector
+
+TEXT, BINARY = False, True
+
+
+class Commands:
+    """Counts the commands about prepared statements that a session has sent since this was made."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._before = self._read()
+
+    def _read(self) -> dict[str, int]:
+        with self._connection.cursor(binary=False) as cursor:
+            cursor.execute("SHOW SESSION STATUS LIKE 'Com_stmt_%'")
+            return {name[len("Com_stmt_") :].lower(): int(value) for name, value in cursor.fetchall()}
+
+    def __getattr__(self, name: str) -> int:
+        return self._read()[name] - self._before[name]
+
+
+def open_statements(connection: Connection) -> int:
+    """Prepared statements that all sessions of the server have at present; the common server has no other ones."""
+    with connection.cursor(binary=False) as cursor:
+        cursor.execute("SHOW GLOBAL STATUS LIKE 'Prepared_stmt_count'")
+        return int(cursor.fetchall()[0][1])
+
+
+def run(connection: Connection, sql: str, parameters: Any = None, **keywords: Any) -> list[Any] | int:
+    """The rows of a statement, or how many rows it affected."""
+    with connection.cursor(**keywords) as cursor:
+        cursor.execute(sql, parameters)
+        return cursor.fetchall() if cursor.description else cursor.rowcount
+
+
+@pytest.fixture
+def connection(connect: Connector) -> Connection:
+    connection = connect()
+    ask(connection, "CREATE OR REPLACE TABLE prepared (a INT, b VARCHAR(20))")
+    return connection
+
+
+# The choice of the protocol
+
+RULE: list[tuple[str, Any, dict[str, Any], bool]] = [
+    ("SELECT 1", None, {}, TEXT),
+    ("SELECT ?", (1,), {}, TEXT),
+    ("SELECT %s", [1.5], {}, TEXT),
+    ("SELECT %(a)s", {"a": "x"}, {}, TEXT),
+    ("SELECT ?", (None,), {}, TEXT),
+    ("SELECT ?", (True,), {}, TEXT),
+    ("SELECT ?", (Decimal("1.5"),), {}, TEXT),
+    ("SELECT ?", (timedelta(1),), {}, TEXT),
+    ("SELECT ?", (time(1),), {}, TEXT),
+    ("SELECT ?", (b"x",), {}, BINARY),
+    ("SELECT ?, ?", (1, bytearray(b"x")), {}, BINARY),
+    ("SELECT ?", (memoryview(b"x"),), {}, BINARY),
+    ("SELECT ?", (date(2024, 1, 1),), {}, BINARY),
+    ("SELECT %(d)s", {"d": datetime(2024, 1, 1)}, {}, BINARY),
+    ("SELECT 1", (b"surplus",), {}, TEXT),
+    ("INSERT INTO prepared VALUES (1, 'a')", None, {}, TEXT),
+    ("INSERT INTO prepared VALUES (1, 'a')", (), {}, TEXT),
+    ("INSERT INTO prepared VALUES (?, ?)", (1, "a"), {}, BINARY),
+    ("insert into prepared values (%(a)s, %(b)s)", {"a": 1, "b": "b"}, {}, BINARY),
+    ("REPLACE INTO prepared VALUES (?, ?)", (1, "a"), {}, BINARY),
+    ("UPDATE\tprepared SET a = ?", (1,), {}, BINARY),
+    ("DELETE FROM prepared WHERE a = ?", (1,), {}, BINARY),
+    ("DO ?", (1,), {}, BINARY),
+    (" INSERT INTO prepared VALUES (?, ?)", (1, "a"), {}, TEXT),
+    ("/**/INSERT INTO prepared VALUES (?, ?)", (1, "a"), {}, TEXT),
+    ("SET @a = ?", (1,), {}, TEXT),
+    ("SELECT 1", None, {"binary": True}, BINARY),
+    ("SELECT ?", (1,), {"binary": True}, BINARY),
+    ("SELECT 1", None, {"prepared": True}, BINARY),
+    ("SELECT 1", None, {"cursor_type": 1}, BINARY),
+    ("INSERT INTO prepared VALUES (1, 'a')", None, {"cursor_type": 1}, BINARY),
+]
+
+
+@pytest.mark.parametrize(("sql", "parameters", "keywords", "protocol"), RULE)
+def test_the_rule(connection: Connection, sql: str, parameters: Any, keywords: dict[str, Any], protocol: bool) -> None:
+    commands = Commands(connection)
+    run(connection, sql, parameters, **keywords)
+    assert commands.execute == protocol
+
+
+def test_call_is_binary_with_and_without_parameters(connection: Connection) -> None:
+    ask(connection, "CREATE OR REPLACE PROCEDURE nothing() BEGIN END")
+    commands = Commands(connection)
+    run(connection, "CALL nothing()")
+    run(connection, "call nothing()", ())
+    with connection.cursor() as cursor:
+        cursor.callproc("nothing")
+    assert commands.execute == 3
+
+
+def test_the_binary_option_of_a_connection(connect: Connector) -> None:
+    connection = connect(binary=True)
+    commands = Commands(connection)
+    run(connection, "SELECT 1")
+    run(connection, "SELECT 1", binary=False)
+    assert commands.execute == 1
+
+
+def test_a_value_as_each_protocol_types_it(connection: Connection) -> None:
+    """1.1's rule shows: by text 1.5 is a DECIMAL literal."""
+    assert run(connection, "SELECT ?", (1.5,)) == [(Decimal("1.5"),)]
+    assert [type(value) for value in run(connection, "SELECT ?", (1.5,))[0]] == [Decimal]  # type: ignore[index]
+    assert [type(value) for value in run(connection, "SELECT ?", (1.5,), binary=True)[0]] == [float]  # type: ignore[index]
+
+
+# Statements that are kept
+
+
+def test_a_statement_is_prepared_once(connection: Connection) -> None:
+    commands = Commands(connection)
+    for number in range(5):
+        run(connection, "INSERT INTO prepared VALUES (?, ?)", (number, "x"))
+        run(connection, "SELECT ?", (number,), binary=True)
+    assert (commands.prepare, commands.execute, commands.close) == (2, 10, 0)
+
+
+def test_placeholders_of_each_style_share_a_statement(connection: Connection) -> None:
+    commands = Commands(connection)
+    assert run(connection, "SELECT ?", (1,), binary=True) == [(1,)]
+    assert run(connection, "SELECT %s", (2,), binary=True) == [(2,)]
+    assert run(connection, "SELECT %(a)s", {"a": 3}, binary=True) == [(3,)]
+    assert commands.prepare == 1
+
+
+def test_the_least_recently_used_statement_is_given_up(connect: Connector) -> None:
+    connection = connect(prep_stmt_cache_size=3, binary=True)
+    commands = Commands(connection)
+    before = open_statements(connection)
+    for number in (1, 2, 3, 1, 4, 1, 3, 4):  # 2 goes when 4 comes
+        assert run(connection, f"SELECT {number} + ?", (0,)) == [(number,)]
+    assert (commands.prepare, commands.close) == (4, 1)
+    assert open_statements(connection) - before == 3
+    run(connection, "SELECT 2 + ?", (0,))  # 1 was used least recently
+    run(connection, "SELECT 3 + ?", (0,))
+    run(connection, "SELECT 4 + ?", (0,))
+    assert commands.prepare == 5
+    run(connection, "SELECT 1 + ?", (0,))
+    assert commands.prepare == 6
+
+
+@pytest.mark.parametrize("keywords", [{"cache_prep_stmts": False}, {"prep_stmt_cache_size": 0}])
+def test_no_statement_is_kept(connect: Connector, keywords: dict[str, Any]) -> None:
+    connection = connect(**keywords)
+    ask(connection, "CREATE OR REPLACE TABLE prepared (a INT, b VARCHAR(20))")
+    commands = Commands(connection)
+    before = open_statements(connection)
+    for number in range(3):
+        assert run(connection, "SELECT ?", (number,), binary=True) == [(number,)]
+        run(connection, "INSERT INTO prepared VALUES (?, ?)", (number, "x"))
+        with connection.cursor() as cursor:
+            cursor.executemany("INSERT INTO prepared VALUES (?, ?)", [(number, "y"), (number, "z")])
+    assert open_statements(connection) == before
+    assert (commands.prepare, commands.close) == (9, 9)
+
+
+def test_executemany_and_execute_share_a_statement(connection: Connection) -> None:
+    commands = Commands(connection)
+    with connection.cursor() as cursor:
+        cursor.executemany("INSERT INTO prepared VALUES (?, ?)", [(1, "a"), (2, "b")])
+        cursor.execute("INSERT INTO prepared VALUES (?, ?)", (3, "c"))
+        cursor.executemany("INSERT INTO prepared VALUES (?, ?)", [(4, "d")])
+    assert commands.prepare == 1
+    assert run(connection, "SELECT COUNT(*) FROM prepared") == [(4,)]
+
+
+@pytest.mark.parametrize("way", ["reset", "change_user", "reconnect"])
+def test_statements_are_forgotten_with_the_session(connect: Connector, way: str) -> None:
+    connection = connect()
+    server = connect.server
+    before = open_statements(connection)
+    with connection.cursor(prepared=True) as own:
+        own.execute("SELECT ? + 1", (1,))
+        assert run(connection, "SELECT ?", (1,), binary=True) == [(1,)]
+        assert open_statements(connection) - before == 2
+        if way == "change_user":
+            connection.change_user(server.user, server.password, server.database)
+        else:
+            getattr(connection, way)()
+        assert open_statements(connection) == before
+        assert run(connection, "SELECT ?", (2,), binary=True) == [(2,)]
+        own.execute("its text is known", (3,))
+        assert own.fetchall() == [(4,)]
+        assert open_statements(connection) - before == 2
+
+
+def test_a_statement_that_was_forgotten_on_the_way_is_prepared_again(connection: Connection) -> None:
+    """By a proxy that has changed the server, for example."""
+    sql = "SELECT ? + 1"
+    assert run(connection, sql, (1,), binary=True) == [(2,)]
+    core = connection._core
+    close_statement(core.session, core.statements._kept[sql.encode()])
+    commands = Commands(connection)
+    for number in range(3):
+        assert run(connection, sql, (number,), binary=True) == [(number + 1,)]
+    assert commands.prepare == 1
+
+
+def test_a_prepared_cursor_gives_up_its_statement(connection: Connection) -> None:
+    before = open_statements(connection)
+    cursor = connection.cursor(prepared=True)
+    cursor.execute("SELECT 1")
+    assert open_statements(connection) - before == 1
+    cursor.close()
+    assert open_statements(connection) == before
+
+
+# PREPARE and EXECUTE in one write
+
+
+@pytest.mark.parametrize("pipeline", [True, False, None])
+def test_pipelined_or_not_is_the_same(connect: Connector, pipeline: bool | None) -> None:
+    connection = connect(pipeline=pipeline)
+    ask(connection, "CREATE OR REPLACE TABLE prepared (a INT PRIMARY KEY, b VARCHAR(20))")
+    ask(connection, "CREATE OR REPLACE PROCEDURE several(x INT) BEGIN SELECT x; SELECT seq FROM seq_1_to_3; END")
+    for _ in range(2):
+        assert run(connection, "SELECT ?, ?", (1, None), binary=True) == [(1, None)]
+    assert run(connection, "INSERT INTO prepared VALUES (?, ?)", (1, "a")) == 1
+    with pytest.raises(ProgrammingError) as caught:
+        run(connection, "SELECT nothing, ?", (1,), binary=True)  # refused by PREPARE
+    assert caught.value.errno == 1054
+    with pytest.raises(Exception, match="Duplicate entry") as duplicate:
+        run(connection, "INSERT INTO prepared VALUES (?, ?)", (1, "a"))  # refused by EXECUTE
+    assert duplicate.value.errno == 1062  # type: ignore[attr-defined]
+    with connection.cursor(buffered=False) as cursor:
+        cursor.execute("CALL several(?)", (7,))
+        assert [cursor.fetchall(), cursor.nextset(), cursor.fetchall()] == [[(7,)], True, [(1,), (2,), (3,)]]
+    assert works(connection)
+
+
+BAD = [
+    ("SELEC ?", (1,), 1064),
+    ("SELECT * FROM no_such_table WHERE a = ?", (1,), 1146),
+    ("INSERT INTO no_such_table VALUES (?)", (1,), 1146),
+    ("SELECT 1; SELECT ?", (1,), 1064),  # not without MULTI_STATEMENTS, and never in PREPARE
+    ("USE ?", ("x",), 1064),
+    ("", (), 1065),
+]
+
+
+@pytest.mark.parametrize("pipeline", [True, False])
+@pytest.mark.parametrize("kind", ["binary", "prepared", "cursor_type"])
+@pytest.mark.parametrize(("sql", "parameters", "errno"), BAD)
+def test_errors_of_prepare(
+    connect: Connector, pipeline: bool, kind: str, sql: str, parameters: Any, errno: int
+) -> None:
+    connection = connect(pipeline=pipeline)
+    before = open_statements(connection)
+    for _ in range(2):
+        with connection.cursor(**{kind: True}) as cursor:
+            with pytest.raises(ProgrammingError) as caught:
+                cursor.execute(sql, parameters)
+            assert caught.value.errno == errno
+            assert (cursor.description, cursor.rowcount) == (None, -1)
+        assert works(connection)
+    assert open_statements(connection) == before
+
+
+def test_more_statements_than_the_server_allows(connect_own: Connector) -> None:
+    connection = connect_own()
+    ask(connection, "SET GLOBAL max_prepared_stmt_count = 0")
+    try:
+        with pytest.raises(OperationalError) as caught:
+            run(connection, "SELECT ?", (1,), binary=True)
+        assert caught.value.errno == 1461
+        assert works(connection)
+    finally:
+        ask(connection, "SET GLOBAL max_prepared_stmt_count = DEFAULT")
+
+
+@pytest.mark.parametrize("parameters", [5, "x", b"x", {"a": 1}, {1}, object()])
+@pytest.mark.parametrize("kind", ["binary", "prepared", "cursor_type", "dictionary"])
+def test_parameters_that_are_no_sequence(connection: Connection, kind: str, parameters: Any) -> None:
+    with pytest.raises(ProgrammingError, match=r"^placeholders \? and %s want a list or tuple, not "):
+        run(connection, "SELECT ?", parameters, **{kind: True})
+    assert works(connection)
+
+
+# What changes under a prepared statement
+
+
+@pytest.mark.parametrize("kind", ["binary", "prepared", "cursor_type"])
+def test_alter_table_between_two_executions(connection: Connection, kind: str) -> None:
+    cursor = connection.cursor(**{kind: True})
+
+    def columns() -> list[str]:
+        cursor.execute("SELECT * FROM prepared")
+        return [column[0] for column in cursor.description or ()]
+
+    run(connection, "INSERT INTO prepared VALUES (?, ?)", (1, "x"))
+    for alter, names, rows in [
+        ("ADD c DOUBLE DEFAULT 1.5", ["a", "b", "c"], [(1, "x", 1.5)]),
+        ("MODIFY a VARCHAR(30)", ["a", "b", "c"], [("1", "x", 1.5)]),
+        ("DROP b", ["a", "c"], [("1", 1.5)]),
+        ("RENAME COLUMN c TO d", ["a", "d"], [("1", 1.5)]),
+    ]:
+        columns()
+        cursor.fetchall()
+        run(connection, f"ALTER TABLE prepared {alter}")
+        assert columns() == names
+        assert cursor.fetchall() == rows
+
+
+def test_a_temporary_table_that_is_dropped_and_made_again(connection: Connection) -> None:
+    for definition, value in (("INT", 5), ("VARCHAR(20)", "five")):
+        run(connection, f"CREATE TEMPORARY TABLE brief (v {definition})")
+        run(connection, "INSERT INTO brief VALUES (?)", (value,))
+        assert run(connection, "SELECT * FROM brief WHERE v = ?", (value,), binary=True) == [(value,)]
+        run(connection, "DROP TABLE brief")
+        with pytest.raises(ProgrammingError) as caught:
+            run(connection, "SELECT * FROM brief WHERE v = ?", (value,), binary=True)
+        assert caught.value.errno == 1146
+
+
+# cursor(prepared=True): the first statement counts
+
+LATER: list[tuple[str, Any, list[tuple[Any, ...]]]] = [
+    ("SELECT ?, ?", (3, 4), [(3, 4)]),
+    ("SELECT 99", (3, 4), [(3, 4)]),
+    ("no SQL at all", [5, None], [(5, None)]),
+    ("SELECT ?, ?", (3, 4, 5), [(3, 4)]),
+    ("SELECT ?, ?, ?", (3, 4, 5), [(3, 4)]),
+]
+
+
+@pytest.mark.parametrize(("sql", "parameters", "rows"), LATER)
+def test_later_texts_and_surplus_values_are_ignored(
+    connection: Connection, sql: str, parameters: Any, rows: list[tuple[Any, ...]]
+) -> None:
+    cursor = connection.cursor(prepared=True)
+    commands = Commands(connection)
+    cursor.execute("SELECT ?, ?", (1, 2))
+    assert cursor.fetchall() == [(1, 2)]
+    cursor.execute(sql, parameters)
+    assert cursor.fetchall() == rows
+    assert cursor.statement == "SELECT ?, ?"
+    assert commands.prepare == 1
+
+
+@pytest.mark.parametrize("parameters", [(1,), (), None, [], {}])
+def test_too_few_values_for_a_prepared_statement(connection: Connection, parameters: Any) -> None:
+    cursor = connection.cursor(prepared=True)
+    cursor.execute("SELECT ?, ?", (1, 2))
+    with pytest.raises(ProgrammingError, match=r"^the statement has 2 placeholders, not [01]$"):
+        cursor.execute("SELECT ?, ?", parameters)
+    cursor.execute("SELECT ?, ?", (5, 6))
+    assert cursor.fetchall() == [(5, 6)]
+
+
+def test_a_statement_that_could_not_be_prepared_does_not_stick(connection: Connection) -> None:
+    cursor = connection.cursor(prepared=True)
+    with pytest.raises(ProgrammingError):
+        cursor.execute("SELEC ?", (1,))
+    cursor.execute("SELECT ?", (2,))
+    cursor.execute("SELECT 99", (3,))
+    assert cursor.fetchall() == [(3,)]

@@ -1,0 +1,129 @@
+"""sql.py: what a statement is for the binary protocol, and what its text says about files and the session."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mariadb_protocol.binary import encode
+from mariadb_protocol.errors import ParameterError, ValueRangeError
+from mariadb_protocol.sql import may_change_session, named_local_file, parse
+
+
+@pytest.mark.parametrize(
+    ("statement", "prepared"),
+    [
+        (b"SELECT 1", b"SELECT 1"),
+        (b"SELECT ?, ?", b"SELECT ?, ?"),
+        (b"SELECT %s,%d", b"SELECT ?,?"),
+        (b"SELECT %(a)s+%(b)s+%(a)s", b"SELECT ?+?+?"),
+        (b"SELECT '%s', ? -- ?", b"SELECT '%s', ? -- ?"),
+        (b"SELECT 5--?", b"SELECT 5--?"),
+        (b"SELECT a%sb", b"SELECT a%sb"),
+        (b"SELECT a%s", b"SELECT a ?"),
+    ],
+)
+def test_prepared(statement: bytes, prepared: bytes) -> None:
+    assert parse(statement).prepared == prepared
+    assert parse(parse(statement).prepared).prepared == prepared
+
+
+def test_values_and_encode() -> None:
+    statement = parse(b"SELECT %(b)s, %(a)s, %(b)s")
+    values = statement.values({"a": 1, "b": "x", "c": object()})
+    assert values == ["x", 1, "x"]
+    assert statement.encode(values) == [encode("x"), encode(1), encode("x")]
+    assert statement.fill_in(values, False) == b"SELECT 'x', 1, 'x'"
+    assert parse(b"SELECT ?").values([None]) == (None,)
+    assert parse(b"SELECT 1").values(None) == ()
+    assert parse(b"SELECT 1").encode(()) == []
+    assert parse(b"SELECT 1").fill_in((), False) == b"SELECT 1"
+
+
+@pytest.mark.parametrize("method", ["encode", "fill_in"])
+@pytest.mark.parametrize(
+    ("statement", "values", "error", "match"),
+    [
+        (b"?, ?", [1, object()], ParameterError, "^parameter 2: a object cannot be a parameter"),
+        (b"%(a)s, %(b)s", [1, 10**65], ValueRangeError, "^parameter 'b': an integer of"),
+    ],
+)
+def test_errors_name_the_parameter(
+    method: str, statement: bytes, values: list[Any], error: type[ParameterError], match: str
+) -> None:
+    more = () if method == "encode" else (False,)
+    with pytest.raises(error, match=match) as raised:
+        getattr(parse(statement), method)(values, *more)
+    assert type(raised.value) is error
+
+
+# LOCAL INFILE
+
+LOADS: list[tuple[bytes, Any, Any]] = [  # statement, the file with backslash escapes, and without
+    (b"LOAD DATA LOCAL INFILE 'f' INTO TABLE t", b"f", b"f"),
+    (b'load xml local infile "f" into table t', b"f", b"f"),
+    (b" \n\tLoad  Data\nLow_Priority Local\tInfile'f'", b"f", b"f"),
+    (b"LOAD DATA CONCURRENT LOCAL INFILE 'f'", b"f", b"f"),
+    (b"LOAD DATA LOCAL INFILE ''", b"", b""),
+    (b"LOAD DATA LOCAL INFILE 'a''b\"\"c'", b'a\'b""c', b'a\'b""c'),
+    (b'LOAD DATA LOCAL INFILE "a""b\'\'c"', b"a\"b''c", b"a\"b''c"),
+    (b"LOAD DATA LOCAL INFILE 'a\\'b'", b"a'b", None),
+    (b"LOAD DATA LOCAL INFILE 'C:\\\\x\\ny\\%\\_\\q'", b"C:\\x\ny\\%\\_q", None),
+    (b"LOAD DATA LOCAL INFILE '\\0\\b\\r\\t\\Z'", b"\0\b\r\t\x1a", None),
+    (b"LOAD DATA LOCAL INFILE 'a\nb'", b"a\nb", b"a\nb"),
+    (b"LOAD DATA LOCAL INFILE 'f", None, None),
+    (b"LOAD DATA LOCAL INFILE 'f\\'", None, None),
+    (b"LOAD DATA LOCAL INFILE f", None, None),
+    (b"LOAD DATA INFILE 'f'", None, None),
+    (b"LOAD DATA LOW_PRIORITY CONCURRENT LOCAL INFILE 'f'", None, None),
+    (b"/* */ LOAD DATA LOCAL INFILE 'f'", None, None),
+    (b"SELECT 1; LOAD DATA LOCAL INFILE 'f'", None, None),
+    (b"SELECT 'LOAD DATA LOCAL INFILE ''f'''", None, None),
+    (b"", None, None),
+]
+
+
+@pytest.mark.parametrize(("statement", "escaped", "plain"), LOADS)
+def test_named_local_file(statement: bytes, escaped: bytes | None, plain: bytes | None) -> None:
+    assert named_local_file(statement, False) == escaped
+    if plain is not None or b"\\" not in statement:
+        assert named_local_file(statement, True) == plain
+    else:
+        assert named_local_file(statement, True) is None
+
+
+@given(st.binary(max_size=30), st.sampled_from([b"'", b'"']))
+def test_any_name_that_is_quoted_for_the_server(name: bytes, mark: bytes) -> None:
+    quoted = name.replace(b"\\", b"\\\\").replace(mark, mark * 2)
+    assert named_local_file(b"LOAD DATA LOCAL INFILE " + mark + quoted + mark + b" INTO TABLE t", False) == name
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("unit", [b"a", b"''", b"\\'", b"\\\\", b'"', b" ", b"\n"])
+def test_a_megabyte_is_matched_in_linear_time(unit: bytes) -> None:
+    units = 1_000_000 // len(unit)
+    assert named_local_file(b"LOAD DATA LOCAL INFILE 'x" + unit * units, False) is None
+    assert named_local_file(unit * units + b"LOAD DATA LOCAL INFILE 'x", False) is None
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        (b"SELECT * FROM t WHERE a = 1", False),
+        (b"INSERT INTO t VALUES (1)", False),
+        (b"SELECT get_lock('a', 1)", True),
+        (b"SELECT @a", True),
+        (b"SELECT a:=1", True),
+        (b"handler t open", True),
+        (b"call p()", True),
+        (b"EXECUTE s", True),
+        (b"lock tables t read", True),
+        (b"begin not atomic end", True),
+        (b"BEGIN", False),
+    ],
+)
+def test_may_change_session(statement: bytes, expected: bool) -> None:
+    assert may_change_session(statement) is expected

@@ -1,0 +1,79 @@
+"""What is sent for a statement; which prepared statements are kept is tested against the server."""
+
+from __future__ import annotations
+
+import pytest
+
+from mariadb_protocol.constants import Status
+from mariadb_py.core.options import ConnectOptions
+from mariadb_py.core.statements import PARSED_KEPT, PARSED_SIZE_KEPT, Statements
+from mariadb_py.exceptions import ProgrammingError
+from tests.support.scripts import ready_session
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def ready() -> Statements:
+    return Statements(ready_session(), ConnectOptions.from_keywords({}))
+
+
+def as_text(made: Statements, sql: Any, parameters: object) -> bytes:
+    """What is sent for a statement that goes by the text protocol."""
+    statement, encoded = made.request(sql, parameters, False)
+    assert encoded is None
+    return statement
+
+
+def test_statements_are_taken_apart_once_per_mode() -> None:
+    made = ready()
+    sql = "SELECT '\\', ?, '"
+    assert as_text(made, "SELECT ?", (1,)) == b"SELECT 1"
+    assert len(made._parsed) == 1
+    assert as_text(made, "SELECT ?", ("x",)) == b"SELECT 'x'"
+    assert len(made._parsed) == 1
+    assert as_text(made, sql, (1,)) == sql.encode()
+    made._session.status |= Status.NO_BACKSLASH_ESCAPES
+    assert as_text(made, "SELECT '\\', ?", ("\\",)) == b"SELECT '\\', '\\'"
+
+
+def test_statements_kept_are_bounded() -> None:
+    made = ready()
+    for number in range(PARSED_KEPT + 10):
+        as_text(made, f"SELECT {number}, ?", (1,))
+    assert len(made._parsed) == PARSED_KEPT
+    made = ready()
+    as_text(made, "SELECT ?" + " " * PARSED_SIZE_KEPT, (1,))
+    assert made._parsed == {}
+
+
+@pytest.mark.parametrize("nothing", [None, (), [], {}])
+def test_no_parameters_leave_the_statement_as_it_is(nothing: object) -> None:
+    assert as_text(ready(), "SELECT '%s', ?, %(a)s", nothing) == b"SELECT '%s', ?, %(a)s"
+
+
+@pytest.mark.parametrize("sql", ["SELECT \u6e2c", "SELECT \u6e2c".encode(), bytearray("SELECT \u6e2c".encode())])
+def test_kinds_of_statements(sql: str | bytes) -> None:
+    assert as_text(ready(), sql, None) == "SELECT \u6e2c".encode()
+
+
+@pytest.mark.parametrize(("sql", "kind"), [(None, "NoneType"), (1, "int"), (["SELECT 1"], "list")])
+def test_what_is_no_statement(sql: Any, kind: str) -> None:
+    with pytest.raises(TypeError, match=f"^a statement is str or bytes, not {kind}$"):
+        as_text(ready(), sql, None)
+
+
+@pytest.mark.parametrize(
+    ("charset", "safe"),
+    [("utf8mb4", True), ("utf8mb3", True), ("ascii", True), ("latin1", False), ("gbk", False), ("sjis", False)],
+)
+def test_text_parameters_need_a_character_set_that_keeps_quotes_apart(charset: str, safe: bool) -> None:
+    made = ready()
+    made._session.variables["character_set_client"] = charset
+    if safe:
+        assert as_text(made, "SELECT ?", ("'",)) == b"SELECT ''''"
+    else:
+        with pytest.raises(ProgrammingError, match=f"character_set_client is {charset}"):
+            as_text(made, "SELECT ?", ("'",))
+    assert as_text(made, "SELECT 1", None) == b"SELECT 1"
