@@ -44,6 +44,7 @@ class Connection:
     InternalError = exceptions.InternalError
     ProgrammingError = exceptions.ProgrammingError
     NotSupportedError = exceptions.NotSupportedError
+    PoolError = exceptions.PoolError
 
     _changed_user: str | None = None  # account name that change_user() was given last
 

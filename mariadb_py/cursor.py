@@ -196,6 +196,8 @@ class Cursor:
         core = self._core
         if core.columns is None:
             self._no_result()
+        if not core.buffered:
+            self._connection._link_or_raise()
         if core.lacks(1):
             self._run(core.fill(1))
         return core.take_one()
@@ -224,6 +226,8 @@ class Cursor:
         core = self._core
         if core.columns is None:
             self._no_result()
+        if not core.buffered:
+            self._connection._link_or_raise()
         if core.lacks(count):
             self._run(core.fill(count))
         return core.take(count)

@@ -199,7 +199,7 @@ class ConnectionCore:
             assignments.append(_TRACK_CHANGES[4:])
         if assignments:
             yield from self.command(b"SET " + b",".join(assignments))
-        self.session.changed = self.statements.untracked = False
+        self.session.changed = self.statements.untracked = self.statements.asked = False
 
     # Facts
 
@@ -249,6 +249,7 @@ class ConnectionCore:
         """
         if self.session.broken:
             raise gone(self.session)
+        self.statements.asked = True
         holder = self._streaming() if self._streaming is not None else None
         if holder is not None and holder is not owner and holder.streaming:
             raise InterfaceError(
@@ -315,9 +316,11 @@ class ConnectionCore:
         armed, self.auto_reconnect = self.auto_reconnect, value
         self.statements.watch = value
         if value and not armed:
-            # Whatever the session had before cannot be known any more.
+            asked = self.statements.asked
             yield from self.command(_TRACK_CHANGES)
-            self.statements.untracked = True
+            self.session.changed = False  # by this very statement
+            # What was done before cannot be known any more.
+            self.statements.untracked = asked
 
     def debug(self) -> Command[None]:
         """Let the server write debugging information to its log."""

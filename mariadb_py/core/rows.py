@@ -120,6 +120,6 @@ class RowState:
 
     def seek(self, position: int) -> None:
         """Continue at row `position` (0 is the first) of a buffered result."""
-        if not 0 <= position <= len(self._rows):
+        if not 0 <= position < max(len(self._rows), 1):
             raise ProgrammingError(f"row {position} is outside of the result of {len(self._rows)} rows")
         self._position = position

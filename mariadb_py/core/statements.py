@@ -89,6 +89,7 @@ class Statements:
 
     Attributes:
         unchecked: statements of fewer bytes are sent without asking whether the server takes so much.
+        asked: something was done in this session since it was set up.
         untracked: a statement may have changed the session in a way that the server does not report; only looked after
             where `watch` is set.
         watch: look for such statements.
@@ -96,7 +97,7 @@ class Statements:
 
     __slots__ = (
         *("_kept", "_limit", "_parsed", "_pipeline", "_session", "_size"),
-        *("generation", "unchecked", "untracked", "watch"),
+        *("asked", "generation", "unchecked", "untracked", "watch"),
     )
 
     def __init__(self, session: Session, options: ConnectOptions, generation: int = 0) -> None:
@@ -109,6 +110,7 @@ class Statements:
         self._parsed: dict[tuple[bytes, int], tuple[Statement, bytes]] = {}
         self.generation = generation
         self.untracked = False
+        self.asked = False
         self.watch = options.reconnect
 
     # What to send
@@ -139,6 +141,7 @@ class Statements:
 
     def _noticed(self, sql: str | bytes) -> bytes:
         text = encode_statement(sql)
+        self.asked = True
         if self.watch and may_change_session(text):
             self.untracked = True
         return text

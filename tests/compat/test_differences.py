@@ -1,4 +1,4 @@
-"""docs/differences.md names cases of the oracle that exist, and a reason for each. `make oracle` compares the drivers."""
+"""docs/differences.md names cases that exist, and a reason for each; that they differ is for `make oracle` to show."""
 
 from __future__ import annotations
 

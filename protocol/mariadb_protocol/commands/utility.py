@@ -59,11 +59,12 @@ def debug(session: Session) -> Command[Outcome]:
     stream = session.stream
     stream.feed((yield stream.command(bytes((Com.DEBUG,)))))
     payload = yield from stream.read()
-    if payload[:1] == bytes((Header.EOF,)) and len(payload) == _EOF_SIZE:
-        ok = decode_eof(payload)
-        session.note(ok)
-        return ok
-    return read_outcome(session, payload)
+    if payload[:1] != bytes((Header.EOF,)):
+        return read_outcome(session, payload)
+    # Not noted: its status flags are 0, whatever the session's are.
+    if len(payload) == _EOF_SIZE:
+        return decode_eof(payload)
+    return decode_ok(payload, session.negotiated(Capability.SESSION_TRACK))
 
 
 @command("init_db")
