@@ -220,7 +220,12 @@ def test_without_it_a_lost_connection_stays_lost(connect: Connector) -> None:
 
 
 def test_switched_on_later(connect: Connector) -> None:
+    fresh = connect()
+    fresh.auto_reconnect = True
+    kill(connect, fresh)
+    assert works(fresh)
     connection = connect()
+    assert works(connection)
     connection.auto_reconnect = True
     assert connection.auto_reconnect is True
     # What the session had before is not known.

@@ -64,7 +64,9 @@ SCRIPTS = [
         ("ok", 0, 0, 0x4000, 0, b""),
         session={"variables": {"autocommit": "OFF"}, "schema": None, "status": 0x4000},
     ),
-    script("debug", eof(0x22, 3), ("ok", 0, 0, 0x22, 3, b""), session={"status": 0x22, "warnings": 3}),
+    # As servers answer it, without the session's status: that stays what it was.
+    script("debug", eof(0), ("ok", 0, 0, 0, 0, b""), session={"status": 0}),
+    script("debug", end(0), ("ok", 0, 0, 0, 0, b""), session={"status": 0}),
 ]
 
 
@@ -75,12 +77,28 @@ def test_simple_commands(script: Script) -> None:
     assert flip_everywhere(script) == 8 * len(script.reply)
 
 
-@pytest.mark.parametrize("name", SIMPLE)
-@pytest.mark.parametrize("payload", [b"", b"\x01", eof() + b"\0", end(), b"\xfb/etc/passwd", column()], ids=bytes.hex)
+NEITHER = [b"", b"\x01", b"\xfb/etc/passwd", column()]
+
+
+@pytest.mark.parametrize(
+    ("name", "payload"),
+    [
+        *((name, payload) for name in SIMPLE for payload in NEITHER),
+        *((name, payload) for name in SIMPLE if name != "debug" for payload in (eof() + b"\0", end())),
+    ],
+)
 def test_neither_ok_nor_err(name: str, payload: bytes) -> None:
     refused = script(name, payload, raises=RemoteProtocolError)
     refused.match = f"expected OK or ERR, the server sent {len(payload)} bytes that begin with b'"
     replay_all_ways(refused)
+
+
+def test_debug_is_answered_by_eof_and_says_nothing_of_the_status() -> None:
+    both = in_turn(call("ping"), call("debug"))
+    steps = [client(b"\x0e"), server(ok(status=0x22)), client(b"\x0d"), server(end(0))]
+    script = Script("debug", both, steps, [("ok", 0, 0, 0x22, 0, b""), ("ok", 0, 0, 0, 0, b"")])
+    script.session = {"status": 0x22}
+    replay_all_ways(script)
 
 
 def test_the_database_name_is_sent_as_it_is() -> None:

@@ -153,7 +153,7 @@ def test_row_factories(factory: Any, expected: object) -> None:
 
 @pytest.mark.parametrize(
     ("before", "target", "after"),
-    [(0, 0, [(1,), (2,)]), (2, 0, [(1,), (2,)]), (2, 1, [(2,)]), (0, 2, [])],
+    [(0, 0, [(1,), (2,)]), (2, 0, [(1,), (2,)]), (2, 1, [(2,)]), (0, 1, [(2,)])],
 )
 def test_seek(before: int, target: int, after: list[Any]) -> None:
     made = cursor()
@@ -164,7 +164,7 @@ def test_seek(before: int, target: int, after: list[Any]) -> None:
     assert made.take(-1) == after
 
 
-@pytest.mark.parametrize("target", [-1, 3])
+@pytest.mark.parametrize("target", [-1, 2, 3])
 def test_seek_outside(target: int) -> None:
     made = cursor()
     run(made, QUERY, rows(b"1", b"2"))
