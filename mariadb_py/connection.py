@@ -10,7 +10,7 @@ from . import exceptions
 from .core.connection import CHARSET
 from .core.options import ConnectOptions
 from .cursor import Cursor
-from .exceptions import Error, InterfaceError, ProgrammingError
+from .exceptions import CR_COMMANDS_OUT_OF_SYNC, Error, InterfaceError, LostConnectionError, ProgrammingError
 from .io.link import Link
 
 TYPE_CHECKING = False
@@ -44,16 +44,17 @@ class Connection:
 
     def __init__(self, **keywords: Any) -> None:
         self._link: Link | None = None
-        # For a handle to a pool's connection: the pool, and the slot that it came from.
+        # For a handle to a pool's connection: the pool, the slot that it came from, and the request that got it.
         self._pool: ConnectionPool | None = None
         self._slot: Slot | None = None
+        self._request: object = None
         self._link = Link.open(ConnectOptions.from_keywords(keywords))
 
     @classmethod
     def _for_pool(cls) -> Connection:
         """A handle for a pool to fill in; after `close()` it is dead, whoever uses the connection then."""
         connection = cls.__new__(cls)
-        connection._link = connection._pool = connection._slot = None
+        connection._link = connection._pool = connection._slot = connection._request = None
         return connection
 
     def _link_or_raise(self) -> Link:
@@ -99,6 +100,8 @@ class Connection:
 
     @autocommit.setter
     def autocommit(self, value: bool) -> None:
+        if not isinstance(value, int):
+            raise TypeError(f"autocommit wants bool, not {type(value).__name__}")
         link = self._link_or_raise()
         link.run(link.core.set_autocommit(bool(value)))
 
@@ -110,20 +113,30 @@ class Connection:
         Raises:
             ProgrammingError: it is closed already (one from a pool may be closed twice).
         """
+        if self._pool is not None:
+            self._return(self._pool)
+            return
         link, self._link = self._link, None
-        if self._pool is not None and self._slot is not None:
-            if link is not None:
-                self._pool._release(self._slot, link)
-        elif link is None:
+        if link is None:
             raise ProgrammingError("Invalid connection or not connected")
-        else:
-            link.close()
+        link.close()
+
+    def _return(self, pool: ConnectionPool) -> None:
+        """Give the connection back to the pool; this handle is dead from then on, whatever interrupts it."""
+        try:
+            link, self._link = self._link, None
+            if link is not None and self._slot is not None:
+                pool._release(self._slot, link)
+        except BaseException:
+            self._link = None
+            pool._cancel(self._request)
+            raise
 
     def ping(self) -> None:
         """Ask the server for a sign of life.
 
         Raises:
-            InterfaceError: there is none.
+            InterfaceError: there is none, or (errno 2014) another cursor's unbuffered rows have to be read first.
         """
         link = self._link_or_raise()
         link.run(link.core.ping())
@@ -175,15 +188,17 @@ class Connection:
 
     @property
     def open(self) -> bool:
-        """The server gives a sign of life; asks it.
+        """The server gives a sign of life; asks it, unless rows are on the way that have to be read first.
 
         Raises:
             ProgrammingError: the connection is closed.
         """
         try:
             self.ping()
-        except InterfaceError:
+        except LostConnectionError:
             return False
+        except InterfaceError as error:
+            return error.errno == CR_COMMANDS_OUT_OF_SYNC
         return True
 
     @property
@@ -219,8 +234,8 @@ class Connection:
 
     @property
     def user(self) -> str | None:
-        """Account name that was given to connect()."""
-        return self._core.options.user
+        """Account name that was given to connect(), or to `change_user()`."""
+        return self._core.user
 
     @property
     def host(self) -> str | None:

@@ -61,9 +61,7 @@ class Cursor:
             InterfaceError: errno 2014, another cursor's unbuffered result is not read to its end.
             Error: what the server answered.
         """
-        if buffered is not None:
-            self._core.buffered = bool(buffered)
-        self._run(self._core.execute(statement, data))
+        self._run(self._core.execute(statement, data, None if buffered is None else bool(buffered)))
 
     def executemany(self, statement: str | bytes, parameters: Iterable[Parameters]) -> None:
         """Run a statement once for each item of `parameters`; `rowcount` is the sum.
@@ -202,7 +200,7 @@ class Cursor:
 
     @property
     def lastrowid(self) -> int | None:
-        """First AUTO_INCREMENT value that the last INSERT made; None if none."""
+        """First AUTO_INCREMENT value that the last statement made, SELECT and the like aside; None if none."""
         return self._core.lastrowid
 
     @property

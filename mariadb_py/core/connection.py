@@ -63,14 +63,19 @@ class ConnectionCore:
     Attributes:
         session: the protocol state.
         server_version_info: server version as (major, minor, patch); zeros if it cannot be read.
+        user: name of the account that is logged in.
         user_changed: change_user() was called, so that the session is not the one of `options` any more.
     """
 
-    __slots__ = ("_attributes", "_parsed", "_streaming", "options", "server_version_info", "session", "user_changed")
+    __slots__ = (
+        *("_attributes", "_parsed", "_streaming", "options", "server_version_info", "session", "user"),
+        "user_changed",
+    )
 
     def __init__(self, options: ConnectOptions, attributes: Mapping[str, str]) -> None:
         self.options = options
         self.session = Session(metadata=ColumnSet)
+        self.user = options.user
         self.user_changed = False
         self.server_version_info = (0, 0, 0)
         self._attributes = attributes
@@ -92,23 +97,28 @@ class ConnectionCore:
 
     def restore(self) -> Command[None]:
         """Make the session what it was after `open()`: COM_RESET_CONNECTION, and what that does not bring back."""
-        yield from self.reset()
+        yield from self._reset()
         database = self.options.database
         if database is not None:
             # Asked for even where the tracker says nothing changed: the user can switch the tracker off.
             yield from self.select_db(database)
         elif self.session.schema is not None:
             raise InterfaceError(f"a default database cannot be unset: {self.session.schema!r} stays selected")
+        # Last, as in a login: init_command finds the database that it found there.
+        yield from self._set_up()
 
     def reset(self) -> Command[None]:
         """COM_RESET_CONNECTION, then init_command, character set and autocommit as after `open()`.
 
         The default database stays.
         """
+        yield from self._reset()
+        yield from self._set_up()
+
+    def _reset(self) -> Command[None]:
         yield from self.claim(None)
         self.session.variables.clear()
         _raise_error((yield from reset_connection(self.session)))
-        yield from self._set_up()
 
     def change_user(self, user: str | None, password: str | bytes | None, database: str | None) -> Command[None]:
         """Log in as somebody else on the same connection."""
@@ -119,6 +129,7 @@ class ConnectionCore:
         outcome = yield from change_user(self.session, credentials)
         if isinstance(outcome, ErrPacket):
             raise login_error(outcome, self.session)
+        self.user = user
         yield from self._set_up()
 
     def quit(self) -> Command[None]:
@@ -197,7 +208,7 @@ class ConnectionCore:
         if self.session.broken:
             raise gone(self.session)
         holder = self._streaming() if self._streaming is not None else None
-        if holder is not None and holder is not owner and holder.streaming:
+        if holder is not None and holder is not owner and holder.unread:
             raise InterfaceError(
                 f"Commands out of sync: the unbuffered result of {holder.label()} is not read to its end; "
                 "fetch its rows or close that cursor first",
@@ -206,6 +217,18 @@ class ConnectionCore:
         self._streaming = None
         if self.session.state != State.READY:
             yield from self._discard(None)
+
+    def settle(self) -> Command[bool]:
+        """Give up unread rows as far as they have arrived; True if nothing is left to be read.
+
+        Waits for nothing: what is still on the way may be any amount.
+        """
+        session = self.session
+        self._streaming = None
+        while session.state == State.STREAMING:
+            if not (yield from read_rows(session, 0)).rows and session.state == State.STREAMING:
+                return False
+        return session.state == State.READY
 
     def stream_to(self, reference: Callable[[], CursorCore | None] | None) -> None:
         """The rows that follow belong to this cursor, or (None) there are none."""
@@ -260,16 +283,18 @@ class ConnectionCore:
     def statement(self, sql: str | bytes, parameters: Any) -> bytes:
         """The statement to send: `sql` in UTF-8, its placeholders replaced by literals."""
         text = encode_statement(sql)
-        if parameters is None or (isinstance(parameters, (tuple, list, dict)) and not parameters):
+        if parameters is None:
             return text
-        charset = self.session.variables.get("character_set_client", CHARSET)
-        if charset not in _SAFE_CHARSETS:
-            raise ProgrammingError(f"text parameters are not safe while character_set_client is {charset}")
         # What the last OK or EOF packet said of sql_mode, read anew each time.
         mode = self.session.status & (Status.NO_BACKSLASH_ESCAPES | Status.ANSI_QUOTES)
         parsed = self._parsed.get((text, mode))
         if parsed is None:
             parsed = self._parse(text, mode)
+        if parsed.style is None:
+            return text
+        charset = self.session.variables.get("character_set_client", CHARSET)
+        if charset not in _SAFE_CHARSETS:
+            raise ProgrammingError(f"text parameters are not safe while character_set_client is {charset}")
         return parsed.interpolate(parameters, bool(mode & Status.NO_BACKSLASH_ESCAPES))
 
     def _parse(self, text: bytes, mode: int) -> Statement:

@@ -54,7 +54,7 @@ class CursorCore:
         statement: the statement last run, as the user wrote it.
         columns: metadata of the present result set, None without one.
         rowcount: rows of the present result set (so far, if unbuffered), or rows affected; -1 before a statement.
-        lastrowid: first AUTO_INCREMENT value of the last statement that made one; None otherwise.
+        lastrowid: first AUTO_INCREMENT value that the last statement without a result set made; None if none.
         warnings: number of warnings that the last statement left.
     """
 
@@ -82,8 +82,8 @@ class CursorCore:
 
     # Statements
 
-    def execute(self, sql: str | bytes, parameters: Any) -> Command[None]:
-        """Run a statement and take its first result."""
+    def execute(self, sql: str | bytes, parameters: Any, buffered: bool | None = None) -> Command[None]:
+        """Run a statement and take its first result; `buffered` holds from now on, None leaves it as it is."""
         connection = self.connection
         session = connection.session
         statement = connection.statement(sql, parameters)
@@ -91,6 +91,8 @@ class CursorCore:
             yield from connection.claim(self)
         self.clear()
         self.statement = sql
+        if buffered is not None:
+            self.buffered = buffered
         if not self.buffered:
             self._take((yield from query(session, statement, 0)))
             return
@@ -237,6 +239,13 @@ class CursorCore:
         self._exhausted()
         return None
 
+    @property
+    def unread(self) -> bool:
+        """Rows of an unbuffered result have not been fetched, or further results may follow."""
+        return self.streaming and (
+            self._position < len(self._rows) or self.connection.session.state in (State.STREAMING, State.MORE_RESULTS)
+        )
+
     def _exhausted(self) -> None:
         """The user has seen the end of the rows: others may use the connection, unless a result follows."""
         if self.connection.session.state != State.MORE_RESULTS:
@@ -252,11 +261,6 @@ class CursorCore:
         if not 0 <= position <= len(self._rows):
             raise ProgrammingError(f"row {position} is outside of the result of {len(self._rows)} rows")
         self._position = position
-
-    @property
-    def rows_held(self) -> int:
-        """Rows of a buffered result."""
-        return len(self._rows)
 
     def label(self) -> str:
         """The cursor's statement, shortened, for errors; never its parameters."""

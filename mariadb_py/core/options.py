@@ -25,6 +25,7 @@ USUAL_SOCKETS = (
 )
 LOCALHOST = "localhost"
 MAX_POOL_SIZE = 64
+MAX_INTERVAL = 1 << 31
 
 
 class Option:
@@ -57,8 +58,8 @@ class Option:
         self.check = check
         self.secret = secret
 
-    def accept(self, value: Any) -> Any:
-        """The value to use for a given one.
+    def accept(self, value: Any, keyword: str) -> Any:
+        """The value to use for one that is given by this keyword.
 
         Raises:
             TypeError: it has the wrong type.
@@ -69,11 +70,11 @@ class Option:
         # bool is an int to Python, and to nobody who meant a number.
         if not isinstance(value, self.types) or (isinstance(value, bool) and bool not in self.types):
             expected = " or ".join(kind.__name__ for kind in self.types)
-            raise TypeError(f"{self.name} wants {expected}, not {type(value).__name__}")
+            raise TypeError(f"{keyword} wants {expected}, not {type(value).__name__}")
         wrong = self.check(value) if self.check is not None else None
         if wrong is not None:
             shown = "" if self.secret else f", not {value!r}"
-            raise ProgrammingError(f"{self.name} {wrong}{shown}")
+            raise ProgrammingError(f"{keyword} {wrong}{shown}")
         return value
 
 
@@ -91,7 +92,7 @@ def _port(value: int) -> str | None:
 
 
 def _milliseconds(value: int) -> str | None:
-    return None if value >= 0 else "is a time in milliseconds of at least 0"
+    return None if 0 <= value <= MAX_INTERVAL else f"is a time in milliseconds from 0 to {MAX_INTERVAL}"
 
 
 CONNECT_OPTIONS = (
@@ -142,10 +143,13 @@ def _read(by_name: dict[str, Option], keywords: Mapping[str, Any]) -> dict[str, 
     values: dict[str, Any] = {}
     for keyword, value in keywords.items():
         option = by_name[keyword]
+        if value is None and option.name in given:
+            continue
         if option.name in given and keywords[given[option.name]] != value:
             raise TypeError(f"{given[option.name]} and {keyword} are the same option and have different values")
-        given[option.name] = keyword
-        values[option.name] = option.accept(value)
+        if value is not None:
+            given[option.name] = keyword
+        values[option.name] = option.accept(value, keyword)
     return values
 
 
@@ -235,15 +239,15 @@ class ConnectOptions:
     def endpoint(self, is_socket: Callable[[str], bool]) -> Endpoint:
         """Decide how to reach the server.
 
-        A unix socket if its path is given, or if the host is "localhost" or not given, no port is given and one of the
-        usual sockets exists; TCP otherwise.
+        A unix socket if the host is "localhost" or not given, and either the path of a socket is given, or no port is
+        and one of the usual sockets exists; TCP otherwise.
 
         Args:
             is_socket: tells whether there is a unix socket at a path.
         """
-        if self.unix_socket:
-            return Endpoint(path=self.unix_socket)
         host = self.host or LOCALHOST
+        if self.unix_socket and host == LOCALHOST:
+            return Endpoint(path=self.unix_socket)
         if host != LOCALHOST or self.port:
             return Endpoint(host, self.port or DEFAULT_PORT)
         for path in USUAL_SOCKETS:

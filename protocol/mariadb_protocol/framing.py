@@ -81,9 +81,8 @@ class PacketStream:
         """Add what the driver received; `b""` is the end of the stream."""
         if not chunk:
             left = len(self.data) - self.pos
-            raise ConnectionClosed(
-                f"the server closed the connection ({left} bytes of an unfinished packet had arrived)"
-            )
+            unfinished = f", {left} bytes into a packet" if left else ""
+            raise ConnectionClosed(f"the server closed the connection{unfinished}")
         if self.pos == len(self.data):
             self.data = chunk
         else:

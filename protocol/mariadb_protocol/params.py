@@ -74,8 +74,13 @@ def encode_text(text: str, what: str) -> bytes:
         raise ParameterError(f"{what} has a lone surrogate at position {error.start}") from None
 
 
-def _quoted(text: bytes, no_backslash_escapes: bool) -> bytes:
+def _quoted(text: bytes, introducer: bytes, no_backslash_escapes: bool) -> bytes:
+    """A string literal; without the introducer where that says nothing new."""
     if not no_backslash_escapes and b"\\" in text:
+        if not text.isascii():
+            # In gbk, sjis and big5 a backslash can be the second half of a character: should the session speak one of
+            # these without our knowledge, an escape would not be one. Hexadecimal digits are the same everywhere.
+            return b"%s X'%s'" % (introducer, text.hex().encode())
         text = text.replace(b"\\", b"\\\\")
     if b"'" in text:
         text = text.replace(b"'", b"''")
@@ -136,12 +141,13 @@ def _decimal_formatter(kind: Any) -> Formatter:
 
 
 def _str(value: str, no_backslash_escapes: bool) -> bytes:
-    return _quoted(encode_text(value, "a parameter"), no_backslash_escapes)
+    return _quoted(encode_text(value, "a parameter"), b"_utf8mb4", no_backslash_escapes)
 
 
 def _bytes(value: bytes | bytearray | memoryview, no_backslash_escapes: bool) -> bytes:
     # Through memoryview: `bytes(value)` may give a subclass, whose own methods would do the escaping.
-    return b"_binary" + _quoted(bytes(memoryview(value)), no_backslash_escapes)
+    literal = _quoted(bytes(memoryview(value)), b"_binary", no_backslash_escapes)
+    return literal if literal[0] == ord("_") else b"_binary" + literal
 
 
 def _date(value: date, _: bool) -> bytes:

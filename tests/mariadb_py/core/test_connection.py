@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
 from mariadb_protocol import ParameterError, State
@@ -246,17 +248,20 @@ def test_a_reset_that_fails_half_way_ends_the_connection(failing: int) -> None:
     [("d", "d", True), ("d", "other", True), ("d", None, True), (None, None, False)],
 )
 def test_restore_selects_the_database(wanted: str | None, present: str | None, selects: bool) -> None:
-    made = ready(database=wanted)
+    made = ready(database=wanted, init_command="X")
     made.session.schema = present
-    steps = [client(b"\x1f"), server(ok(status=0)), client(SET_NAMES), server(ok(status=0))]
-    play(made.restore(), *steps, *([client(b"\x02d"), server(ok(status=0))] if selects else []))
+    steps = [client(b"\x1f"), server(ok(status=0))]
+    steps += [client(b"\x02d"), server(ok(status=0))] if selects else []
+    # Last, as in a login: init_command may need the database.
+    steps += [client(b"\x03X"), server(ok(status=0)), client(SET_NAMES), server(ok(status=0))]
+    play(made.restore(), *steps)
     assert made.session.schema == wanted
 
 
 def test_restore_cannot_unset_a_database() -> None:
     made = ready()
     made.session.schema = "stays"
-    steps = [client(b"\x1f"), server(ok(status=0)), client(SET_NAMES), server(ok(status=0))]
+    steps = [client(b"\x1f"), server(ok(status=0))]
     with pytest.raises(InterfaceError, match="a default database cannot be unset: 'stays' stays selected"):
         play(made.restore(), *steps)
 
@@ -384,7 +389,8 @@ def test_rows_that_nobody_will_read_are_thrown_away(how: str) -> None:
     cursor: CursorCore | None = streaming(made)
     owner = cursor if how == "own" else None
     if how == "collected":
-        cursor = None
+        cursor = owner = None
+        gc.collect()  # where references are not counted
     elif how == "given up" and cursor is not None:
         cursor.clear()
     more = packets(4, row(b"2"), end(Status.MORE_RESULTS_EXISTS), err(1317, b"interrupted"))
@@ -428,9 +434,24 @@ def test_statements_kept_are_bounded() -> None:
     assert made._parsed == {}
 
 
-@pytest.mark.parametrize("nothing", [None, (), [], {}])
-def test_no_parameters_leave_the_statement_as_it_is(nothing: object) -> None:
-    assert ready().statement("SELECT '%s', ?, %(a)s", nothing) == b"SELECT '%s', ?, %(a)s"
+def test_none_leaves_the_statement_as_it_is() -> None:
+    assert ready().statement("SELECT '%s', ?, %(a)s", None) == b"SELECT '%s', ?, %(a)s"
+
+
+@pytest.mark.parametrize("nothing", [(), [], {}])
+def test_no_parameters_for_no_placeholders(nothing: object) -> None:
+    made = ready()
+    made.session.variables["character_set_client"] = "gbk"  # and nothing that could be misread
+    for sql in ("SELECT '%s', 1", "SELECT '?' -- %(a)s", "SELECT 1 LIKE '%'"):
+        assert made.statement(sql, nothing) == sql.encode()
+
+
+@pytest.mark.parametrize(
+    ("sql", "nothing"), [("SELECT ?", ()), ("SELECT %s", []), ("SELECT %(a)s", {}), ("SELECT %(a)s", ()), ("?", {})]
+)
+def test_no_parameters_are_too_few_for_placeholders(sql: str, nothing: object) -> None:
+    with pytest.raises(ParameterError):
+        ready().statement(sql, nothing)
 
 
 @pytest.mark.parametrize("sql", ["SELECT \u6e2c", "SELECT \u6e2c".encode(), bytearray("SELECT \u6e2c".encode())])

@@ -94,7 +94,6 @@ def test_a_buffered_result() -> None:
     assert (made.take(5), made.rownumber) == ([(3,)], 3)
     assert (made.take_one(), made.take(-1)) == (None, [])
     assert state(made) == (("a",), 3, None, 3, 2)
-    assert made.rows_held == 3
 
 
 def test_a_statement_without_a_result_set() -> None:

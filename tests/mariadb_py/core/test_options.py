@@ -78,6 +78,20 @@ def test_aliases(name: str, alias: str) -> None:
         options(**{name: "one", alias: "other"})
 
 
+@pytest.mark.parametrize(("name", "alias"), ALIASES)
+def test_none_beside_an_alias_is_not_given(name: str, alias: str) -> None:
+    for first, second in ((name, alias), (alias, name)):
+        for keywords in ({first: SAMPLES[name], second: None}, {first: None, second: SAMPLES[name]}):
+            assert values(options(**keywords)) == values(options(**{name: SAMPLES[name]}))
+
+
+@pytest.mark.parametrize(("name", "alias"), ALIASES)
+def test_errors_name_the_keyword_as_it_was_written(name: str, alias: str) -> None:
+    for written in (name, alias):
+        with pytest.raises(TypeError, match=f"^{written} wants .*, not int$"):
+            options(**{written: 1})
+
+
 def test_the_documented_aliases_are_there() -> None:
     assert ALIASES == [("user", "username"), ("password", "passwd"), ("database", "db")]
 
@@ -96,7 +110,7 @@ def test_wrong_types(name: str, value: object) -> None:
             ({name: "a\0b"}, f"{name} may not contain a NUL character, not 'a.x00b'")
             for name in ("host", "user", "database", "unix_socket")
         ),
-        ({"username": "\0"}, "user may not contain a NUL"),
+        ({"username": "\0"}, "username may not contain a NUL"),
         *(({"port": port}, "port is a number from 0 to 65535") for port in (-1, 65536, 10**30)),
         *(
             ({name: value}, f"{name} is a time in seconds of at least 0")
@@ -198,7 +212,10 @@ SECOND = USUAL_SOCKETS[1]
         ({"host": "127.0.0.1"}, (SECOND,), ("127.0.0.1", 3306, None, ())),
         ({"host": "LOCALHOST"}, (SECOND,), ("LOCALHOST", 3306, None, ())),
         ({"unix_socket": "/mine"}, (SECOND,), (None, 0, "/mine", ())),
-        ({"unix_socket": "/mine", "host": "db", "port": 1}, (), (None, 0, "/mine", ())),
+        ({"unix_socket": "/mine", "host": None}, (), (None, 0, "/mine", ())),
+        ({"unix_socket": "/mine", "host": "localhost", "port": 1}, (), (None, 0, "/mine", ())),
+        ({"unix_socket": "/mine", "host": "db"}, (), ("db", 3306, None, ())),
+        ({"unix_socket": "/mine", "host": "127.0.0.1", "port": 1}, (), ("127.0.0.1", 1, None, ())),
         ({"unix_socket": "", "host": "db"}, (), ("db", 3306, None, ())),
     ],
 )
@@ -244,8 +261,8 @@ def test_pool_aliases(name: str, alias: str, value: object) -> None:
     one, _ = PoolOptions.split({name: value})
     other, _ = PoolOptions.split({alias: value})
     assert (one.reset, one.validation_interval) == (other.reset, other.validation_interval)
-    with pytest.raises(TypeError, match="are the same option and have different values"):
-        PoolOptions.split({name: value, alias: None})
+    with pytest.raises(TypeError, match=f"^{name} and {alias} are the same option and have different values$"):
+        PoolOptions.split({name: value, alias: 5})
     assert {alias for option in POOL_OPTIONS for alias in option.aliases} >= {alias}
 
 
@@ -262,13 +279,19 @@ def test_pool_options_on_top_of_present_ones() -> None:
         *(({"pool_size": size}, TypeError) for size in ("5", 5.0, True)),
         ({"pool_name": b"p"}, TypeError),
         ({"pool_reset_session": 1}, TypeError),
-        ({"pool_invalidation_interval": -1}, ProgrammingError),
+        *(({"pool_invalidation_interval": time}, ProgrammingError) for time in (-1, (1 << 31) + 1, 10**400)),
+        ({"pool_validation_interval": -1}, ProgrammingError),
         ({"pool_invalidation_interval": 0.5}, TypeError),
     ],
 )
 def test_wrong_pool_options(keywords: dict[str, Any], error: type[Exception]) -> None:
     with pytest.raises(error, match=next(iter(keywords)) if "size" not in next(iter(keywords)) else "(?i)pool.size"):
         PoolOptions.split(keywords)
+
+
+def test_the_longest_interval() -> None:
+    pool, _ = PoolOptions.split({"pool_invalidation_interval": 1 << 31})
+    assert pool.validation_interval == (1 << 31) / 1000
 
 
 def test_connect_documents_every_keyword() -> None:
