@@ -37,10 +37,15 @@ define apt_get
 endef
 
 # $(call make_venv,FOLDER): a fresh virtual environment.
+# What is written meanwhile stays inside of it, so that Ctrl-C leaves nothing elsewhere.
 define make_venv
-	rm -rf $(1); \
-	$(PYTHON) -m venv $(1) || { rm -rf $(1); exit 1; }
+	echo "making $(1) ..."; \
+	rm -rf $(1) && mkdir -p $(1)/tmp && \
+	TMPDIR=$(abspath $(1))/tmp $(PYTHON) -m venv $(1) || { rm -rf $(1); exit 1; }
 endef
+
+# $(call pip,FOLDER): the pip of a virtual environment.
+pip = TMPDIR=$(abspath $(1))/tmp $(1)/bin/python -m pip install -q
 
 demo: $(VENV)/project.stamp server
 	@$(VENV)/bin/python examples/run_demo.py pool.py pool_reuse.py
@@ -93,6 +98,7 @@ clean:
 
 # The interpreter, with the part of venv that Debian packs apart.
 python:
+	@command -v $(PYTHON) >/dev/null || [ $(PYTHON) = python3 ] || { echo "there is no program $(PYTHON)" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { $(call apt_get,python3 python3-venv); }
 
 # mariadb-install-db asks for my_print_defaults, which Debian packs with the client programs.
@@ -108,17 +114,17 @@ $(VENV)/created.stamp: | python
 # What users get, and with it what the demo needs.
 $(VENV)/project.stamp: pyproject.toml $(VENV)/created.stamp
 	@echo "installing mariadb_py in $(VENV) ..."
-	@$(VENV)/bin/python -m pip install -q -e .
+	@$(call pip,$(VENV)) -e .
 	@touch $@
 
 $(VENV)/dev.stamp: pyproject.toml $(VENV)/created.stamp
 	@echo "installing mariadb_py and its tools in $(VENV) ..."
-	@$(VENV)/bin/python -m pip install -q -e '.[dev]'
+	@$(call pip,$(VENV)) -e '.[dev]'
 	@touch $@ $(VENV)/project.stamp
 
 .venv-bench/bench.stamp: benchmarks/requirements.txt | python
 	@$(call make_venv,.venv-bench)
-	@.venv-bench/bin/python -m pip install -q -r benchmarks/requirements.txt
+	@$(call pip,.venv-bench) -r benchmarks/requirements.txt
 	@touch $@
 
 # Connector/Python is built from source against Debian's libmariadb.
@@ -127,5 +133,5 @@ $(VENV)/dev.stamp: pyproject.toml $(VENV)/created.stamp
 		&& $(PYTHON) -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' \
 		|| { $(call apt_get,gcc libmariadb-dev python3-dev); }
 	@$(call make_venv,.venv-oracle)
-	@.venv-oracle/bin/python -m pip install -q $(MARIADB_CONNECTOR)
+	@$(call pip,.venv-oracle) $(MARIADB_CONNECTOR)
 	@touch $@

@@ -12,7 +12,7 @@ from .core.options import ConnectOptions
 from .core.statements import CHARSET
 from .core.tpc import Xid
 from .cursor import Cursor
-from .exceptions import CR_COMMANDS_OUT_OF_SYNC, InterfaceError, ProgrammingError
+from .exceptions import CR_COMMANDS_OUT_OF_SYNC, InterfaceError, LostConnectionError, ProgrammingError
 from .io.link import Link
 from .io.optionfile import SOURCES
 
@@ -46,13 +46,12 @@ class Connection:
     NotSupportedError = exceptions.NotSupportedError
     PoolError = exceptions.PoolError
 
-    _changed_user: str | None = None  # account name that change_user() was given last
-
     def __init__(self, uri: str | None = None, **keywords: Any) -> None:
         self._link: Link | None = None
-        # For a handle to a pool's connection: the pool, and the slot that it came from.
+        # For a handle to a pool's connection: the pool, the slot that it came from, and the request that got it.
         self._pool: ConnectionPool | None = None
         self._slot: Slot | None = None
+        self._request: object = None
         link = Link(ConnectOptions.from_keywords({"uri": uri, **keywords}, SOURCES))
         self._observe(link)
         link.connect()
@@ -76,7 +75,7 @@ class Connection:
     def _for_pool(cls) -> Connection:
         """A handle for a pool to fill in; after `close()` it is dead, whoever uses the connection then."""
         connection = cls.__new__(cls)
-        connection._link = connection._pool = connection._slot = None
+        connection._link = connection._pool = connection._slot = connection._request = None
         return connection
 
     def _link_or_raise(self) -> Link:
@@ -184,6 +183,8 @@ class Connection:
 
     @autocommit.setter
     def autocommit(self, value: bool) -> None:
+        if not isinstance(value, int):
+            raise TypeError(f"autocommit wants bool, not {type(value).__name__}")
         link = self._link_or_raise()
         link.run(link.core.set_autocommit(bool(value)))
 
@@ -195,20 +196,30 @@ class Connection:
         Raises:
             ProgrammingError: it is closed already (one from a pool may be closed twice).
         """
+        if self._pool is not None:
+            self._return(self._pool)
+            return
         link, self._link = self._link, None
-        if self._pool is not None and self._slot is not None:
-            if link is not None:
-                self._pool._release(self._slot, link)
-        elif link is None:
+        if link is None:
             raise ProgrammingError("Invalid connection or not connected")
-        else:
-            link.close()
+        link.close()
+
+    def _return(self, pool: ConnectionPool) -> None:
+        """Give the connection back to the pool; this handle is dead from then on, whatever interrupts it."""
+        try:
+            link, self._link = self._link, None
+            if link is not None and self._slot is not None:
+                pool._release(self._slot, link)
+        except BaseException:
+            self._link = None
+            pool._cancel(self._request)
+            raise
 
     def ping(self) -> None:
         """Ask the server for a sign of life.
 
         Raises:
-            InterfaceError: there is none.
+            InterfaceError: there is none, or (errno 2014) another cursor's unbuffered rows have to be read first.
         """
         link = self._link_or_raise()
         link.run(link.core.ping())
@@ -254,7 +265,6 @@ class Connection:
         """
         link = self._link_or_raise()
         link.run(link.core.change_user(user, password, database))
-        self._changed_user = user
 
     def kill(self, connection_id: int) -> None:
         """End another connection of the server, by its `connection_id`."""
@@ -284,7 +294,7 @@ class Connection:
 
     @property
     def open(self) -> bool:
-        """The server gives a sign of life; asks it.
+        """The server gives a sign of life; asks it, unless rows are on the way that have to be read first.
 
         It cannot be asked while an unbuffered result is not read to its end; the connection counts as open then.
 
@@ -293,6 +303,8 @@ class Connection:
         """
         try:
             self.ping()
+        except LostConnectionError:
+            return False
         except InterfaceError as error:
             return error.errno == CR_COMMANDS_OUT_OF_SYNC
         return True
@@ -331,8 +343,7 @@ class Connection:
     @property
     def user(self) -> str | None:
         """Account name of the last login."""
-        core = self._core
-        return self._changed_user if core.user_changed else core.options.user
+        return self._core.user
 
     @property
     def host(self) -> str | None:

@@ -108,10 +108,8 @@ class Cursor:
             OperationalError: errno 2020, the statement is larger than the server's max_allowed_packet.
             Error: what the server answered.
         """
-        if buffered is not None:
-            self._core.buffered = bool(buffered) and not self._core.server_side
         source = None if local_infile is None else contents(local_infile)
-        self._run(self._core.execute(statement, data, source))
+        self._run(self._core.execute(statement, data, None if buffered is None else bool(buffered), source))
 
     def executemany(
         self, statement: str | bytes, parameters: Iterable[Parameters], *, unit_results: bool = False
@@ -286,7 +284,7 @@ class Cursor:
 
     @property
     def lastrowid(self) -> int | None:
-        """First AUTO_INCREMENT value that the last INSERT made; None if none."""
+        """First AUTO_INCREMENT value that the last statement made, SELECT and the like aside; None if none."""
         return self._core.lastrowid
 
     @property

@@ -10,7 +10,7 @@ from .core.pool import Check, Close, Fail, Give, Open, PoolCore, Reset
 from .exceptions import DuplicatePoolError, Error, PoolError, ProgrammingError
 from .io.link import Link
 from .io.optionfile import SOURCES
-from .io.threads import allocate_lock, monotonic
+from .io.threads import allocate_lock, allocate_rlock, held_by_this_thread, monotonic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,7 +62,10 @@ class ConnectionPool:
         self._name = own.name
         self._own = own
         self._core = PoolCore(own.size, own.validation_interval)
-        self._lock = allocate_lock()
+        # Re-entrant, so that it can be asked whether this thread has it: a signal handler or a finalizer may strike
+        # anywhere, and must not wait for what is interrupted by it.
+        self._lock = allocate_rlock()
+        self._returned: deque[tuple[Slot, Link]] = deque()  # given back by such a one
         self._lost: list[Slot] = []  # leases collected without close(); appended to by the collector, without the lock
         self._handles: dict[Slot, Connection] = {}  # what add_connection() returned, to be given out first
         self._options = ConnectOptions.from_keywords(connection_keywords, SOURCES) if connection_keywords else None
@@ -87,19 +90,61 @@ class ConnectionPool:
             Error: a connection that was dead could not be opened anew within connect_timeout.
         """
         request = _Request()
-        with self._lock:
-            self._reclaim()
-            actions = self._core.acquire(request, monotonic())
-        self._carry_out(actions)
-        if request.connection is None:
+        if held_by_this_thread(self._lock):
+            raise PoolError("The pool is busy in this very thread: get_connection() is called by a signal handler?")
+        try:
+            self._take_back()
+            with self._lock:
+                self._reclaim()
+                actions = self._core.acquire(request, monotonic())
+            self._carry_out(actions)
+            # The core keeps the request; the connection it must not keep, or nobody would notice that it was forgotten.
+            connection, request.connection = request.connection, None
+        except BaseException:
+            self._unlock()
+            self._cancel(request)
+            raise
+        if connection is None:
             raise PoolError(request.reason)
-        return request.connection
+        return connection
+
+    def _cancel(self, request: object) -> None:
+        """An exception struck while a request was served, or what it got was given back."""
+        with self._lock:
+            link: Link | None = self._core.cancel(request)
+        if link is not None:
+            link.drop()
 
     def _release(self, slot: Slot, link: Link) -> None:
         """A handle was closed; never raises an Error."""
-        with self._lock:
-            actions = self._core.release(slot, link.usable)
-        self._carry_out(actions)
+        if held_by_this_thread(self._lock):
+            self._returned.append((slot, link))
+            return
+        try:
+            usable = link.settle()
+            with self._lock:
+                actions = self._core.release(slot, usable)
+            self._carry_out(actions)
+        except BaseException:
+            self._unlock()
+            raise
+
+    def _unlock(self) -> None:
+        """Give the lock back if it is still held behind the block that took it.
+
+        Up to Python 3.10 Ctrl-C can strike between the last line of a with statement and its `__exit__()`.
+        """
+        while held_by_this_thread(self._lock):
+            self._lock.release()
+
+    def _take_back(self) -> None:
+        """Do what `_release()` could not do at once."""
+        while self._returned:
+            try:
+                slot, link = self._returned.popleft()
+            except IndexError:  # another thread was faster
+                return
+            self._release(slot, link)
 
     def _lose(self, slot: Slot) -> None:
         """A handle was collected, its link is closed. Called by the garbage collector, so it takes no lock."""
@@ -108,20 +153,24 @@ class ConnectionPool:
     def _reclaim(self) -> None:
         """Take back the places of collected handles; called under the lock."""
         while self._lost:
-            self._core.release(self._lost.pop(), usable=False)  # its link is closed already
+            self._core.lost(self._lost[0])
+            del self._lost[0]  # behind it: should Ctrl-C strike in between, it is done again
 
     # Contents
 
     def add_connection(self, connection: Connection | None = None) -> Connection:
         """Add a connection to the pool: `connection`, or a new one.
 
+        One that was opened elsewhere keeps its own options: a reset brings it back to what it was when it was opened,
+        which is done now, too.
+
         Returns:
             The connection, which cannot be used before `get_connection()` gives it out.
 
         Raises:
             PoolError: the pool is full or closed, or has no configuration.
-            ProgrammingError: `connection` is not an open connection of this driver, or belongs to a pool.
-            Error: a connection could not be opened.
+            ProgrammingError: `connection` is not an open connection of this driver, belongs to a pool, or is not free.
+            Error: a connection could not be opened, or reset.
         """
         if connection is None and self._options is None:
             raise PoolError(f"Couldn't get configuration for pool {self._name}")
@@ -132,6 +181,12 @@ class ConnectionPool:
         if action is None:
             reason = f"Can't add connection to pool {self._name}: No free slot available ({self.pool_size})."
             raise PoolError("Pool is closed" if self._core.closed else reason)
+        try:
+            if link is not None:
+                self._clean(link)
+        except BaseException:
+            self._give_up(action)
+            raise
         handle = self._handles[action.slot] = connection or Connection._for_pool()
         handle._link = None
         handle._pool, handle._slot = self, action.slot
@@ -139,6 +194,12 @@ class ConnectionPool:
         if self._core.closed:  # by another thread meanwhile, and the connection with it
             raise PoolError("Pool is closed")
         return handle
+
+    def _clean(self, link: Link) -> None:
+        """Make a connection that was used elsewhere as good as new."""
+        if not link.settle():
+            raise ProgrammingError("The connection cannot go to others: it is lost, in use, or has changed its user")
+        link.run(link.core.restore())
 
     def set_config(self, **keywords: Any) -> None:
         """Set how connections are opened from now on, and options of the pool; what is open stays as it is.
@@ -189,6 +250,7 @@ class ConnectionPool:
         finally:
             for action in todo:
                 self._give_up(action)
+        self._take_back()
 
     def _give_up(self, action: Action) -> None:
         """An exception came before this action was done: no place in the pool is lost by it, and no socket."""
@@ -208,6 +270,7 @@ class ConnectionPool:
         if handle is None:
             handle = Connection._for_pool()
             handle._pool, handle._slot = self, slot
+        handle._request = action.request
         handle._link = slot.connection
         handle._observe(slot.connection)
         action.request.connection = handle
@@ -312,13 +375,21 @@ class ConnectionPool:
 
 
 def borrow_by_name(pool_name: str, keywords: Mapping[str, Any]) -> Connection:
-    """Borrow from the pool of that name; where there is none it is made, as `keywords` say."""
+    """Borrow from the pool of that name; where there is none it is made, as `keywords` say.
+
+    Where there is one, the keywords are checked and have no effect.
+    """
     pool = _CONNECTION_POOLS.get(pool_name)
     if pool is None:
+        if not keywords:
+            raise PoolError(f"There is no pool {pool_name!r}, and nothing is given to make one with")
         try:
-            pool = ConnectionPool(pool_name=pool_name, **keywords)
+            return ConnectionPool(pool_name=pool_name, **keywords).get_connection()
         except DuplicatePoolError:
             pool = _CONNECTION_POOLS.get(pool_name)  # another thread was faster
             if pool is None:
                 raise
+    # The pool stays as it is, but what would be an error for a new one is one here too.
+    _, connection_keywords = PoolOptions.split(keywords)
+    ConnectOptions.from_keywords(connection_keywords)
     return pool.get_connection()

@@ -76,13 +76,14 @@ class ConnectionCore:
         session: the protocol state.
         statements: the prepared statements.
         tpc: the transaction of a transaction manager, in progress or not.
+        user: name of the account that is logged in.
         user_changed: change_user() was called, so that the session is not the one of `options` any more.
         auto_reconnect: a connection that is lost between two statements is opened anew, unless `would_lose` objects.
     """
 
     __slots__ = (
         *("_attributes", "_generation", "_read_file", "_streaming"),
-        *("auto_reconnect", "options", "session", "statements", "tpc", "user_changed"),
+        *("auto_reconnect", "options", "session", "statements", "tpc", "user", "user_changed"),
     )
 
     def __init__(self, options: ConnectOptions, read_file: Callable[[bytes], Iterator[bytes]]) -> None:
@@ -106,6 +107,7 @@ class ConnectionCore:
         self._generation += 1
         self.statements = Statements(self.session, options, self._generation << 32)
         self.tpc = Transaction()
+        self.user = options.user
         self.user_changed = False
         # The cursor whose unbuffered result is not read to its end, by a weak reference.
         self._streaming: Callable[[], CursorCore | None] | None = None
@@ -123,25 +125,30 @@ class ConnectionCore:
 
     def restore(self) -> Command[None]:
         """Make the session what it was after `open()`: COM_RESET_CONNECTION, and what that does not bring back."""
-        yield from self.reset()
+        yield from self._reset()
         database = self.options.database
         if database is not None:
             # Asked for even where the tracker says nothing changed: the user can switch the tracker off.
             yield from self.select_db(database)
         elif self.session.schema is not None:
             raise InterfaceError(f"a default database cannot be unset: {self.session.schema!r} stays selected")
+        # Last, as in a login: init_command finds the database that it found there.
+        yield from self._set_up()
 
     def reset(self) -> Command[None]:
         """COM_RESET_CONNECTION, then init_command, character set and autocommit as after `open()`.
 
         The default database stays.
         """
+        yield from self._reset()
+        yield from self._set_up()
+
+    def _reset(self) -> Command[None]:
         yield from self.claim(None)
         self.session.variables.clear()
         _raise_error((yield from reset_connection(self.session)))
         self.statements.forget()
         self.tpc = Transaction()
-        yield from self._set_up()
 
     def change_user(self, user: str | None, password: str | bytes | None, database: str | None) -> Command[None]:
         """Log in as somebody else on the same connection."""
@@ -154,6 +161,7 @@ class ConnectionCore:
             raise login_error(outcome, self.session)
         self.statements.forget()
         self.tpc = Transaction()
+        self.user = user
         yield from self._set_up()
 
     def quit(self) -> Command[None]:
@@ -251,7 +259,7 @@ class ConnectionCore:
             raise gone(self.session)
         self.statements.asked = True
         holder = self._streaming() if self._streaming is not None else None
-        if holder is not None and holder is not owner and holder.streaming:
+        if holder is not None and holder is not owner and holder.unread:
             raise InterfaceError(
                 f"Commands out of sync: the unbuffered result of {holder.label()} is not read to its end; "
                 "fetch its rows or close that cursor first",
@@ -264,6 +272,18 @@ class ConnectionCore:
     def streams_to(self, cursor: CursorCore) -> bool:
         """The rows that arrive are those of this cursor."""
         return self._streaming is not None and self._streaming() is cursor
+
+    def settle(self) -> Command[bool]:
+        """Give up unread rows as far as they have arrived; True if nothing is left to be read.
+
+        Waits for nothing: what is still on the way may be any amount.
+        """
+        session = self.session
+        self._streaming = None
+        while session.state == State.STREAMING:
+            if not (yield from read_rows(session, 0)).rows and session.state == State.STREAMING:
+                return False
+        return session.state == State.READY
 
     def stream_to(self, reference: Callable[[], CursorCore | None] | None) -> None:
         """The rows that follow belong to this cursor, or (None) there are none."""

@@ -64,7 +64,7 @@ class CursorCore(RowState):
     Attributes:
         statement: the statement last run, as the user wrote it.
         transformed: the same as it was sent, None before a statement.
-        lastrowid: first AUTO_INCREMENT value of the last statement that made one; None otherwise.
+        lastrowid: first AUTO_INCREMENT value that the last statement without a result set made; None if none.
         warnings: number of warnings that the last statement left.
         streaming: rows or results may still be on the way, and the connection is not free for others.
         out_parameters: the present result set holds the OUT and INOUT parameters of a procedure.
@@ -107,12 +107,19 @@ class CursorCore(RowState):
 
     # Statements
 
-    def execute(self, sql: str | bytes, parameters: Any, source: Iterable[bytes] | None = None) -> Command[None]:
+    def execute(
+        self,
+        sql: str | bytes,
+        parameters: Any,
+        buffered: bool | None = None,
+        source: Iterable[bytes] | None = None,
+    ) -> Command[None]:
         """Run a statement and take its first result.
 
         Args:
             sql: the statement.
             parameters: its parameters, or None.
+            buffered: from now on, read results whole or not; None leaves it as it is.
             source: contents for LOAD DATA LOCAL INFILE; None: the file that the statement names, if that is allowed.
         """
         connection = self.connection
@@ -131,6 +138,8 @@ class CursorCore(RowState):
             yield from connection.claim(self)
         self.clear()
         self.statement = sql
+        if buffered is not None:
+            self.buffered = buffered and not self.server_side
         self.transformed = statement
         self.parameters = len(encoded or ())
         size = len(statement) + sum(len(value) for _, value in encoded or ())
@@ -334,6 +343,13 @@ class CursorCore(RowState):
         if self._serving and self._own is not None:
             return (yield from fetch(session, self._own, max(self._prefetch, count)))
         return (yield from read_rows(session, max(count, 1) if count >= 0 else -1))
+
+    @property
+    def unread(self) -> bool:
+        """Rows of an unbuffered result have not been fetched, or further results may follow."""
+        return self.streaming and (
+            self.at_hand() > 0 or self.connection.session.state in (State.STREAMING, State.MORE_RESULTS)
+        )
 
     def exhausted(self) -> None:
         """The user has seen the end of the rows: others may use the connection, unless a result follows."""

@@ -119,11 +119,12 @@ class Option:
         self.secret = secret
         self.textual = textual and types in _READERS
 
-    def accept(self, value: Any, origin: str = "") -> Any:
+    def accept(self, value: Any, origin: str = "", keyword: str = "") -> Any:
         """The value to use for a given one.
 
         Args:
             value: as the user gave it.
+            keyword: by which name, if that is not the option's.
             origin: where it came from, if that needs to be said.
 
         Raises:
@@ -131,7 +132,7 @@ class Option:
             ProgrammingError: it is out of range.
         """
         if not self._fits(value):
-            raise TypeError(f"{self.name} wants {self._expected()}, not {type(value).__name__}")
+            raise TypeError(f"{keyword or self.name} wants {self._expected()}, not {type(value).__name__}")
         wrong = self.check(value) if self.check is not None else None
         if wrong is not None:
             raise self._error(wrong, value, origin)
@@ -195,5 +196,5 @@ def accept_all(known: Mapping[str, Option], keywords: Mapping[str, Any]) -> dict
         if option.name in given and keywords[given[option.name]] != value:
             raise TypeError(f"{given[option.name]} and {keyword} are the same option and have different values")
         given[option.name] = keyword
-        values[option.name] = option.accept(value)
+        values[option.name] = option.accept(value, keyword=keyword)
     return values

@@ -197,13 +197,14 @@ class ConnectOptions:
     def endpoints(self, is_socket: Callable[[str], bool]) -> tuple[Endpoint, ...]:
         """Where the server may be, in the order in which to try.
 
-        A unix socket if its path is given. Otherwise each host, at its own port, or else at the port that is given;
-        "localhost", and no host, at one of the usual unix sockets if no port is given and there is one.
+        A unix socket if its path is given, and no host but "localhost". Otherwise each host, at its own port, or else at
+        the port that is given; "localhost", and no host, at one of the usual unix sockets if no port is given and there
+        is one.
 
         Args:
             is_socket: tells whether there is a unix socket at a path.
         """
-        if self.unix_socket:
+        if self.unix_socket and (self.host or LOCALHOST) == LOCALHOST:
             return (Endpoint(path=self.unix_socket),)
         hosts = parse_hosts(self.host or LOCALHOST) or ()
         return tuple(choose_endpoint(host, port or self.port, is_socket) for host, port in hosts)

@@ -2,7 +2,8 @@
 
 The shell around it (threads or asyncio) calls these methods under its lock, passes the time in, and carries out the
 actions that come back outside of the lock; what came of an action it reports by the method named there. So nothing here
-can block, and every decision can be tested without a server.
+can block, and every decision can be tested without a server. Ctrl-C can strike in the middle of a decision, too: steps
+are in an order in which `failed()`, `cancel()` and `lost()` can finish or undo what was begun.
 
     acquire --Open--> OPENING --opened--> LEASED (or IDLE, when nobody asked)
     acquire --Check--> CHECKING --checked(alive)--> LEASED
@@ -43,7 +44,7 @@ class Slot:
     Attributes:
         state: one of `SlotState`.
         connection: what the shell opened; None while it is being opened.
-        request: whoever is to get the connection; None if it goes to the idle ones.
+        request: whoever is to get the connection, or has it; None if it goes to the idle ones.
         idle_since: time at which it was last known to be alive and became idle.
         used: how often it was given out.
     """
@@ -173,9 +174,10 @@ class PoolCore:
         if self.closed:
             return [Fail(request, "Pool is closed")]
         if self._idle:
-            slot = self._idle.popleft()  # the one that was idle longest: all are used alike
-            self._move(slot, SlotState.IDLE, SlotState.CHECKING)
+            slot = self._idle[0]  # the one that was idle longest: all are used alike
             slot.request = request
+            self._idle.popleft()
+            self._move(slot, SlotState.IDLE, SlotState.CHECKING)
             suspect = slot.idle_since <= self._last_death
             return [Check(slot, suspect or now - slot.idle_since >= self.validation_interval)]
         if self.size < self.max_size:
@@ -209,10 +211,34 @@ class PoolCore:
         Returns:
             The connection that the slot had, to be closed by the shell; None if there was none.
         """
-        if slot.state in (SlotState.IDLE, SlotState.GONE):
-            raise PoolStateError(f"no action was to be carried out on a slot that is {slot.state}")
-        self._free(slot, slot.state)
+        if slot not in self._slots:
+            return None  # the action had been reported, and the exception came behind it
+        if slot.state == SlotState.IDLE:  # so it had, or it was not begun
+            if slot not in self._idle:
+                self._idle.append(slot)
+            slot.request = None
+            return None
+        slot.state = SlotState.GONE
+        self._slots.discard(slot)
         return slot.connection
+
+    def cancel(self, request: Any) -> Any:
+        """Whoever wanted a connection wants none any more, however far his request has come.
+
+        Returns:
+            The connection that he has or would have got, to be closed by the shell; None if there is none.
+        """
+        if request is not None:  # as the slots have it that nobody asked for
+            for slot in tuple(self._slots):
+                if slot.request is request:
+                    return self.failed(slot)
+        return None
+
+    def lost(self, slot: Slot) -> None:
+        """The handle of a connection was collected, and the connection closed."""
+        if slot.state in (SlotState.LEASED, SlotState.GONE):
+            slot.state = SlotState.GONE
+            self._slots.discard(slot)
 
     # Returning
 
@@ -256,14 +282,14 @@ class PoolCore:
 
     def _give(self, slot: Slot, state: str) -> Give:
         self._move(slot, state, SlotState.LEASED)
-        request, slot.request = slot.request, None
         slot.used += 1
-        return Give(request, slot)
+        return Give(slot.request, slot)
 
     def _rest(self, slot: Slot, state: str, now: float) -> list[Action]:
         self._move(slot, state, SlotState.IDLE)
         slot.idle_since = now
         self._idle.append(slot)
+        slot.request = None
         return []
 
     def _refuse(self, slot: Slot, state: str) -> list[Action]:

@@ -11,10 +11,11 @@ if TYPE_CHECKING:
     from typing import Any
 
 MAX_POOL_SIZE = 64
+MAX_INTERVAL = 1 << 31
 
 
 def _milliseconds(value: int) -> str | None:
-    return None if value >= 0 else "is a time in milliseconds of at least 0"
+    return None if 0 <= value <= MAX_INTERVAL else f"is a time in milliseconds from 0 to {MAX_INTERVAL}"
 
 
 POOL_OPTIONS = (

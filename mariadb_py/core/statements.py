@@ -117,27 +117,37 @@ class Statements:
 
     def parse(self, sql: str | bytes) -> Statement:
         """A statement that is to be run, taken apart under the present sql_mode."""
-        return self._parse(self._noticed(sql))[0]
+        statement = self._parse(self._noticed(sql))[0]
+        self._check_charset()
+        return statement
 
     def request(self, sql: str | bytes, parameters: Any, binary: bool) -> tuple[bytes, list[Encoded] | None]:
         """What to send for a statement.
 
         Args:
             sql: the statement.
-            parameters: its parameters; None or empty for none.
+            parameters: its parameters; None for none.
             binary: use the binary protocol in any case.
 
         Returns:
             The statement, and the parameters for the binary protocol; None for the text protocol.
         """
         text = self._noticed(sql)
-        if parameters is None or (isinstance(parameters, (tuple, list, dict)) and not parameters):
+        if parameters is None:
             return text, [] if binary or leading_keyword(text) == b"CALL" else None
         statement, keyword = self._parse(text)
         values = statement.values(parameters)
+        if not values:
+            return text, [] if binary or keyword == b"CALL" else None
+        self._check_charset()
         if binary or wants_binary(keyword, values):
             return statement.prepared, statement.encode(values)
         return statement.fill_in(values, bool(self._session.status & Status.NO_BACKSLASH_ESCAPES)), None
+
+    def _check_charset(self) -> None:
+        charset = self._session.variables.get("character_set_client", CHARSET)
+        if charset not in _SAFE_CHARSETS:
+            raise ProgrammingError(f"parameters are not safe while character_set_client is {charset}")
 
     def _noticed(self, sql: str | bytes) -> bytes:
         text = encode_statement(sql)
@@ -149,9 +159,6 @@ class Statements:
     def _parse(self, text: bytes) -> tuple[Statement, bytes]:
         """A statement taken apart, and its leading keyword."""
         session = self._session
-        charset = session.variables.get("character_set_client", CHARSET)
-        if charset not in _SAFE_CHARSETS:
-            raise ProgrammingError(f"parameters are not safe while character_set_client is {charset}")
         # What the last OK or EOF packet said of sql_mode, read anew each time.
         mode = session.status & (Status.NO_BACKSLASH_ESCAPES | Status.ANSI_QUOTES)
         parsed = self._parsed.get((text, mode))

@@ -67,15 +67,17 @@ def dial(endpoint: Endpoint, deadline: float | None) -> socket.socket:
 
 
 def _attempt(endpoint: Endpoint, family: int, address: Any, deadline: float | None) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock = None
     try:
+        sock = socket.socket(family, socket.SOCK_STREAM)
         _connect(sock, address, deadline)
         sock.settimeout(None)
         if family != getattr(socket, "AF_UNIX", None):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     except BaseException as error:
-        sock.close()
+        if sock is not None:
+            sock.close()
         # A path with a lone surrogate is a UnicodeError, and the name of nothing.
         if isinstance(error, (OSError, UnicodeError)):
             raise connect_error(endpoint, error) from error
@@ -155,7 +157,10 @@ def _within(host: str, port: int, deadline: float | None) -> Any:
         resolve()
         done.release()
 
-    start_new_thread(run, ())
+    try:
+        start_new_thread(run, ())
+    except RuntimeError as error:  # the system has no more threads
+        return error
     if not done.acquire(True, remaining(deadline) or 0):
         return TimeoutError(0, "connect_timeout passed while the name was looked up")
     return outcome[0]

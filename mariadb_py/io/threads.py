@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from time import monotonic, sleep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import CodeType, FrameType
     from typing import Any
 
     # Starts a function in a daemon thread; None without threads.
@@ -34,6 +32,10 @@ class SingleThreadLock:
         """Give the lock back."""
         self._held = False
 
+    def _is_owned(self) -> bool:
+        """As of a re-entrant lock: it is taken, and by whom else."""
+        return self._held
+
     def __enter__(self) -> bool:
         return self.acquire()
 
@@ -42,9 +44,10 @@ class SingleThreadLock:
 
 
 try:
+    from _thread import RLock as allocate_rlock
     from _thread import allocate_lock, get_ident, start_new_thread
 except ImportError:
-    allocate_lock = SingleThreadLock  # type: ignore[assignment]
+    allocate_lock = allocate_rlock = SingleThreadLock  # type: ignore[assignment,misc]
     start_new_thread = None
 
     def get_ident() -> int:
@@ -52,20 +55,19 @@ except ImportError:
         return 1
 
 
-def callers(owner: object, methods: tuple[CodeType, ...]) -> list[int]:
-    """Threads that are running one of these methods of `owner`, besides the call that asks. Slow: for errors."""
-    frames = sys._current_frames()
-    asking = sys._getframe(1)
-    while asking.f_code not in methods and asking.f_back is not None:
-        asking = asking.f_back
-    found = []
-    for thread, top in frames.items():
-        frame: FrameType | None = top
-        while frame is not None:
-            if frame.f_code in methods and frame is not asking and frame.f_locals.get("self") is owner:
-                found.append(thread)
-            frame = frame.f_back
-    return found
+def held_by_this_thread(lock: Any) -> bool:
+    """A re-entrant lock is taken, and by this thread."""
+    owned: bool = lock._is_owned()
+    return owned
 
 
-__all__ = ["SingleThreadLock", "allocate_lock", "callers", "get_ident", "monotonic", "sleep", "start_new_thread"]
+__all__ = [
+    "SingleThreadLock",
+    "allocate_lock",
+    "allocate_rlock",
+    "get_ident",
+    "held_by_this_thread",
+    "monotonic",
+    "sleep",
+    "start_new_thread",
+]

@@ -109,7 +109,8 @@ class PacketStream:
 
     def ended(self, left: int) -> ConnectionClosed:
         """The error for a stream that ended; `left` bytes cannot be used."""
-        return ConnectionClosed(f"the server closed the connection ({left} bytes of an unfinished packet had arrived)")
+        unfinished = f", {left} bytes into a packet" if left else ""
+        return ConnectionClosed(f"the server closed the connection{unfinished}")
 
     def feed_early(self, chunk: bytes | None) -> None:
         """Add what may have arrived while the client still had to send; the end of the stream shows later."""

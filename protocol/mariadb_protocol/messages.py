@@ -10,10 +10,6 @@ from .constants import PROTOCOL_VERSION, SCRAMBLE_LENGTH, Capability, Status
 from .errors import RemoteProtocolError
 from .wire import Reader
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    pass
-
 PROGRESS_ERRNO = 0xFFFF
 _REPLICATION_PREFIX = "5.5.5-"  # MariaDB 10 hides behind it from replicas that know one-digit versions only
 

@@ -69,9 +69,10 @@ def literal(value: Any, no_backslash_escapes: bool) -> bytes:
     """
     kind, data = plain(value)
     if kind == Kind.TEXT:
-        return _quoted(data, no_backslash_escapes)
+        return _quoted(data, b"_utf8mb4", no_backslash_escapes)
     if kind == Kind.BINARY:
-        return b"_binary" + _quoted(data, no_backslash_escapes)
+        quoted = _quoted(data, b"_binary", no_backslash_escapes)
+        return quoted if quoted[0] == ord("_") else b"_binary" + quoted
     return _LITERALS[kind](data)
 
 
@@ -106,8 +107,13 @@ def encode_text(text: str, what: str) -> bytes:
 # Literals
 
 
-def _quoted(text: bytes, no_backslash_escapes: bool) -> bytes:
+def _quoted(text: bytes, introducer: bytes, no_backslash_escapes: bool) -> bytes:
+    """A string literal; without the introducer where that says nothing new."""
     if not no_backslash_escapes and b"\\" in text:
+        if not text.isascii():
+            # In gbk, sjis and big5 a backslash can be the second half of a character: should the session speak one of
+            # these without our knowledge, an escape would not be one. Hexadecimal digits are the same everywhere.
+            return b"%s X'%s'" % (introducer, text.hex().encode())
         text = text.replace(b"\\", b"\\\\")
     if b"'" in text:
         text = text.replace(b"'", b"''")

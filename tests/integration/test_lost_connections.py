@@ -219,7 +219,16 @@ def test_two_threads_never_mix_answers(connect: Connector) -> None:
     assert works(connection)
 
 
-def test_many_threads_never_mix_answers(connect: Connector) -> None:
+@pytest.fixture(params=[None, 1e-6], ids=["as usual", "as often as can be"])
+def turns(request: pytest.FixtureRequest) -> Iterator[None]:
+    """How often threads take turns."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(request.param or interval)
+    yield
+    sys.setswitchinterval(interval)
+
+
+def test_many_threads_never_mix_answers(connect: Connector, turns: None) -> None:
     connection = connect()
     wrong: list[object] = []
 

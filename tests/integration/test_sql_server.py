@@ -143,6 +143,20 @@ def test_an_unusable_statement_is_not_sent(connect: Connector) -> None:
     assert cursor.fetchone() == (0,)
 
 
+@pytest.mark.parametrize("charset", ["gbk", "big5", "sjis", "cp932", "latin1"])
+@pytest.mark.parametrize("first", ["\u20ac\\", "\u8a31\\", "\xe9\\", "\xbf\\\\\\", b"\xbf\\", b"\x95\\", b"\x80\\"])
+def test_no_injection_in_a_character_set_that_we_do_not_know_of(
+    connect: Connector, charset: str, first: str | bytes
+) -> None:
+    """The user can switch the tracker off; then a backslash may become half a character."""
+    cursor = connect().cursor()
+    cursor.execute("SET session_track_system_variables = ''")
+    cursor.execute(f"SET NAMES {charset}")
+    cursor.execute("SET character_set_results = utf8mb4")
+    cursor.execute("SELECT ?, ?", (first, " ,31337 -- "))
+    assert cursor.fetchall() == [(first, " ,31337 -- ")]
+
+
 @pytest.mark.parametrize("charset", ["gbk", "big5", "sjis", "latin1"])
 def test_parameters_need_a_safe_character_set(connect: Connector, charset: str) -> None:
     connection = connect()

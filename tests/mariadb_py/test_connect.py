@@ -11,12 +11,13 @@ import mariadb_py
 from mariadb_py.core import endpoint
 from mariadb_py.exceptions import (
     Error,
+    LostConnectionError,
     OperationalError,
     ProgrammingError,
 )
 from tests.support.listener import PATIENCE, full_queue, listening, silent
 from tests.support.running import ask, works
-from tests.support.scripts import err, greeting
+from tests.support.scripts import column, err, greeting, lenenc, packets, row
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -159,13 +160,23 @@ def never_answers_the_set_up(caller: Caller) -> None:
     caller.until_closed()
 
 
-@pytest.mark.parametrize("conversation", [silent, drip, never_ends_the_login, never_answers_the_set_up])
+def endless_rows(caller: Caller) -> None:
+    """There is always something to read."""
+    caller.log_in(answer=False)
+    caller.send(lenenc(1), column(b"a", 3, 63))
+    sequence = 3
+    while True:
+        caller.send(*[row(b"1")] * 100, sequence=sequence % 256)
+        sequence += 100
+
+
+@pytest.mark.parametrize("conversation", [silent, drip, never_ends_the_login, never_answers_the_set_up, endless_rows])
 @pytest.mark.parametrize("kind", ["tcp", "unix"])
 def test_connect_timeout_covers_everything(tmp_path: Path, conversation: Callable[[Caller], None], kind: str) -> None:
     with listening(conversation, str(tmp_path / "s") if kind == "unix" else None) as server:
         arguments = {**server.connect_args, "connect_timeout": SHORT, "read_timeout": PATIENCE}
         before = time.monotonic()
-        with pytest.raises(OperationalError, match="connect_timeout passed") as caught:
+        with pytest.raises(OperationalError, match=r"connect_timeout of 0\.2 s passed") as caught:
             mariadb_py.connect(**arguments)
         assert SHORT <= time.monotonic() - before < GENEROUS
         assert caught.value.errno == 2013
@@ -208,5 +219,37 @@ def test_a_server_that_is_full(packet: bytes) -> None:
     "data", [b"SSH-2.0-OpenSSH_9.2\r\n", b"\0\0\0\0", bytes(1000), b"\xff" * 100, b"HTTP/1.1 400\r\n"]
 )
 def test_what_is_no_mariadb(data: bytes) -> None:
-    with listening(lambda caller: caller.raw(data)) as server, pytest.raises(OperationalError):
-        mariadb_py.connect(**server.connect_args)
+    with listening(lambda caller: caller.raw(data)) as server:
+        with pytest.raises(OperationalError) as caught:
+            mariadb_py.connect(**server.connect_args)
+        assert not isinstance(caught.value, LostConnectionError)
+        address = "{host}:{port}".format(**server.connect_args)
+        assert str(caught.value).startswith(f"'{address}' does not answer like a MariaDB server (")
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "the server closed the connection"),
+        (packets(0, greeting())[:3], "the server closed the connection, 3 bytes into a packet"),
+        (packets(0, greeting())[:20], "the server closed the connection, 20 bytes into a packet"),
+    ],
+)
+def test_a_server_that_hangs_up(data: bytes, reason: str) -> None:
+    with listening(lambda caller: caller.raw(data)) as server:
+        with pytest.raises(LostConnectionError) as caught:
+            mariadb_py.connect(**server.connect_args)
+        address = "{host}:{port}".format(**server.connect_args)
+        assert str(caught.value) == f"Lost connection to server on '{address}' ({reason})"
+        assert caught.value.errno == 2013
+
+
+def test_a_unix_socket_is_for_localhost(server: TempServer) -> None:
+    """Whoever names another host does not want what happens to listen here."""
+    login = {"user": server.user, "password": server.password, "unix_socket": server.unix_socket}
+    with mariadb_py.connect(host="localhost", **login) as connection:
+        assert connection.unix_socket == server.unix_socket
+    with mariadb_py.connect(
+        host="127.0.0.1", port=server.port, **{**login, "unix_socket": "/nonexistent"}
+    ) as connection:
+        assert (connection.unix_socket, connection.port) == (None, server.port)

@@ -287,13 +287,15 @@ def test_change_user(connect: Connector) -> None:
     connection = connect(init_command="SET @set_up = 1")
     ask(connection, "SET @mine = 1, autocommit = 1")
     connection.change_user("other", "p\u00e4ss", "test")
-    assert (connection.user, ask(connection, "SELECT CURRENT_USER()")) == ("other", "other@127.0.0.1")
+    assert ask(connection, "SELECT CURRENT_USER()") == "other@127.0.0.1"
+    assert connection.user == "other"
     assert (ask(connection, "SELECT @mine"), ask(connection, "SELECT @set_up")) == (None, 1)
     assert (connection.autocommit, ask(connection, "SELECT @@autocommit")) == (False, 0)
     assert connection.database == "test"
     assert works(connection)
     connection.change_user(connect.server.user, connect.server.password, None)
-    assert (connection.user, connection.database) == (connect.server.user, None)
+    assert connection.database is None
+    assert connection.user == connect.server.user
     assert ask(connection, "SELECT DATABASE()") is None
     with pytest.raises(OperationalError) as caught:
         connection.change_user("other", "wrong", None)
@@ -402,6 +404,19 @@ def test_status_callback(connect: Connector) -> None:
     assert seen == []
 
 
+def test_open_while_rows_are_on_the_way(connect: Connector) -> None:
+    """Asking has to wait, and the connection is not lost; another thread's use of it is an error."""
+    connection = connect()
+    with connection.cursor(buffered=False) as cursor:
+        cursor.execute("SELECT seq FROM seq_1_to_2")
+        assert connection.open is True
+        with pytest.raises(InterfaceError) as caught:
+            connection.ping()
+        assert caught.value.errno == 2014
+        assert cursor.fetchall() == [(1,), (2,)]
+    assert connection.open is True
+
+
 ESCAPED = "quote ' double \" backslash \\ line \n return \r nul \0 sub \x1a percent % \u6e2c\U0001f600"
 
 
@@ -471,7 +486,8 @@ def test_server_status_is_that_of_the_last_answer(connect: Connector) -> None:
         ("change_user", ("a\0b", "p", None), ProgrammingError),
         ("change_user", ("u", "p", "a\0b"), ProgrammingError),
         ("change_user", ("\ud800", "p", None), ProgrammingError),
-        *(("cursor", (value,), ProgrammingError) for value in (True, object, "Cursor")),
+        *(("__setattr__", ("autocommit", value), TypeError) for value in ("off", "on", None, 1.0, [])),
+        ("cursor", (True,), TypeError),
         ("ping", (1,), TypeError),
     ],
 )

@@ -399,11 +399,25 @@ def test_many_rows_are_iterated_over(connection: Connection, stream: Cursor) -> 
 
 
 def test_the_end_frees_the_connection(connection: Connection, stream: Cursor) -> None:
-    stream.execute("SELECT 1")
+    """Also one that the cursor has not seen: behind the last row, when it has arrived."""
+    stream.execute("SELECT seq FROM seq_1_to_2")
     assert stream.fetchone() == (1,)
     with pytest.raises(InterfaceError):
         works(connection)
+    assert stream.fetchone() == (2,)
+    assert works(connection)
     assert stream.fetchone() is None
+
+
+def test_the_last_row_does_not_free_the_connection_if_a_result_may_follow(
+    connection: Connection, stream: Cursor, procedure: str
+) -> None:
+    stream.execute(procedure, (0,))
+    stream.fetchall()
+    with pytest.raises(InterfaceError):
+        works(connection)
+    while stream.nextset():
+        pass
     assert works(connection)
 
 
@@ -413,6 +427,31 @@ def test_execute_can_change_the_mode(connection: Connection, cursor: Cursor) -> 
     cursor.execute("SELECT 1", buffered=True)
     assert (cursor.buffered, cursor.rowcount) == (True, 1)
     assert works(connection)
+
+
+@pytest.mark.parametrize("buffered", [True, False])
+@pytest.mark.parametrize(("sql", "data"), [("SELECT ?", (object(),)), ("SELECT ?", ()), (1, None)])
+def test_what_was_never_sent_does_not_change_the_mode(
+    connection: Connection, buffered: bool, sql: Any, data: Any
+) -> None:
+    cursor = connection.cursor(buffered=buffered)
+    cursor.execute("SELECT 1")
+    with pytest.raises((ProgrammingError, NotSupportedError, TypeError)):
+        cursor.execute(sql, data, buffered=not buffered)
+    assert cursor.buffered is buffered
+    assert cursor.fetchall() == [(1,)]
+
+
+@pytest.mark.parametrize("buffered", [True, False])
+def test_what_another_cursor_keeps_from_being_sent_does_not_change_the_mode(
+    connection: Connection, stream: Cursor, buffered: bool
+) -> None:
+    cursor = connection.cursor(buffered=buffered)
+    stream.execute("SELECT seq FROM seq_1_to_2")
+    with pytest.raises(InterfaceError):
+        cursor.execute("SELECT 1", buffered=not buffered)
+    assert cursor.buffered is buffered
+    assert stream.fetchall() == [(1,), (2,)]
 
 
 # Many

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import mariadb_py
-from mariadb_py import _CONNECTION_POOLS, ConnectionPool, PoolError, ProgrammingError
+from mariadb_py import _CONNECTION_POOLS, ConnectionPool, NotSupportedError, PoolError, ProgrammingError
 from mariadb_py.core.options import PoolOptions
 from mariadb_py.io.link import Link
 from mariadb_py.testing import temp_server
@@ -89,9 +89,13 @@ def test_a_name_is_taken_until_the_pool_is_closed(make_pool: Pools) -> None:
         ({"pool_size": "5"}, TypeError, "pool_size wants int, not str"),
         ({"pool_size": True}, TypeError, "pool_size wants int, not bool"),
         ({"pool_name": 5}, TypeError, "pool_name wants str, not int"),
-        ({"pool_reset_connection": 1}, TypeError, "pool_reset_session wants bool, not int"),
-        ({"pool_validation_interval": 0.5}, TypeError, "pool_invalidation_interval wants int, not float"),
-        ({"pool_invalidation_interval": -1}, ProgrammingError, "time in milliseconds of at least 0, not -1"),
+        ({"pool_reset_connection": 1}, TypeError, "pool_reset_connection wants bool, not int"),
+        ({"pool_validation_interval": 0.5}, TypeError, "pool_validation_interval wants int, not float"),
+        (
+            {"pool_invalidation_interval": -1},
+            ProgrammingError,
+            "is a time in milliseconds from 0 to 2147483648, not -1",
+        ),
         (
             {"pool_reset_session": True, "pool_reset_connection": False},
             TypeError,
@@ -152,6 +156,37 @@ def test_connect_makes_a_pool_and_borrows_from_it(connect_args: dict[str, Any]) 
             assert first.connection_id != second.connection_id
             with pytest.raises(PoolError, match=EXHAUSTED):
                 mariadb_py.connect(pool_name="by name")
+
+
+@pytest.mark.parametrize(
+    ("keywords", "error", "message"),
+    [
+        ({"ssl": True}, NotSupportedError, "ssl: TLS is not supported"),
+        ({"hots": "x"}, TypeError, "has no keyword 'hots'"),
+        ({"port": "3306"}, TypeError, "port wants int, not str"),
+        ({"pool_size": 0}, ProgrammingError, "Pool size must be in range"),
+    ],
+)
+def test_keywords_for_a_pool_that_exists_are_checked(
+    make_pool: Pools, keywords: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    pool = make_pool(pool_size=1)
+    with pytest.raises(error, match=message):
+        mariadb_py.connect(pool_name=pool.pool_name, **keywords)
+    assert len(borrow_all(pool)) == 1
+
+
+def test_keywords_for_a_pool_that_exists_have_no_effect(make_pool: Pools) -> None:
+    pool = make_pool(pool_size=1)
+    with mariadb_py.connect(pool_name=pool.pool_name, pool_size=3, autocommit=True, host="192.0.2.1") as connection:
+        assert connection.autocommit is False
+    assert pool.pool_size == 1
+
+
+def test_a_name_alone_makes_no_pool() -> None:
+    with pytest.raises(PoolError, match=r"^There is no pool 'typo', and nothing is given to make one with$"):
+        mariadb_py.connect(pool_name="typo")
+    assert "typo" not in _CONNECTION_POOLS
 
 
 def test_threads_at_once_make_one_pool(connect_args: dict[str, Any]) -> None:
@@ -236,6 +271,56 @@ def test_an_added_connection_is_the_one_that_is_borrowed(unconfigured: Connectio
         assert third is not made  # whose owner could close it twice
 
 
+def test_an_added_connection_is_reset_to_its_own_options(unconfigured: ConnectionPool, connect: Connector) -> None:
+    given = connect(autocommit=True, init_command="SET @mine = 7")
+    run(given, "SET autocommit = 0, @mine = 8, @other = 9", "USE information_schema", "SET NAMES latin1")
+    unconfigured.add_connection(given)
+    for _ in range(2):
+        with unconfigured.get_connection() as connection:
+            assert (connection.autocommit, connection.database) == (True, "test")
+            assert value(connection, "SELECT CONCAT_WS(',', @mine, @other, @@character_set_client)") == b"7,utf8mb4"
+            run(connection, "SET autocommit = 0, @mine = 8")
+
+
+def changed(connection: mariadb_py.Connection, server: TempServer) -> None:
+    connection.change_user(server.user, server.password, "test")
+
+
+def lost(connection: mariadb_py.Connection, server: TempServer) -> None:
+    with pytest.raises(mariadb_py.Error):
+        run(connection, f"KILL {connection.connection_id}")
+    with pytest.raises(mariadb_py.LostConnectionError):
+        connection.ping()
+
+
+def streaming(connection: mariadb_py.Connection, server: TempServer) -> None:
+    cursor = connection.cursor(buffered=False)
+    cursor.execute("SELECT seq FROM seq_1_to_100000")
+    cursor.fetchone()
+
+
+@pytest.mark.parametrize("spoil", [changed, lost, streaming])
+def test_a_connection_that_is_not_free_cannot_be_added(
+    unconfigured: ConnectionPool, connect: Connector, spoil: Callable[[mariadb_py.Connection, TempServer], None]
+) -> None:
+    given = connect()
+    spoil(given, connect.server)
+    with pytest.raises(ProgrammingError, match="cannot go to others: it is lost, in use, or has changed its user"):
+        unconfigured.add_connection(given)
+    assert given._pool is None
+    assert (unconfigured.connection_count, unconfigured._handles) == (0, {})
+
+
+def test_a_connection_that_cannot_be_reset_is_not_added(unconfigured: ConnectionPool, connect: Connector) -> None:
+    administrator = connect(autocommit=True)
+    run(administrator, "CREATE OR REPLACE TABLE needed (a INT)")
+    given = connect(init_command="SELECT * FROM needed")
+    run(administrator, "DROP TABLE needed")
+    with pytest.raises(ProgrammingError, match="needed"):
+        unconfigured.add_connection(given)
+    assert (unconfigured.connection_count, unconfigured._handles) == (0, {})
+
+
 def test_what_cannot_be_added(make_pool: Pools, connect: Connector) -> None:
     pool = make_pool(pool_size=1)
     with pytest.raises(
@@ -243,9 +328,10 @@ def test_what_cannot_be_added(make_pool: Pools, connect: Connector) -> None:
     ):
         pool.add_connection()
     mine = connect()
+    run(mine, "SET @mine = 7")
     with pytest.raises(PoolError, match="No free slot available"):
         pool.add_connection(mine)
-    mine.ping()  # still the caller's
+    assert value(mine, "SELECT @mine") == 7  # still the caller's, and as it was
     with pool.get_connection() as borrowed:
         for wrong in (1, "x", borrowed):
             with pytest.raises(ProgrammingError, match=r"^Passed parameter is not a connection object$"):

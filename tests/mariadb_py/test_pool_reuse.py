@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import gc
-import itertools
+import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
 import mariadb_py
-from mariadb_py import _CONNECTION_POOLS, ConnectionPool, ProgrammingError
-from mariadb_py.io.link import Link
+from mariadb_py import ConnectionPool, ProgrammingError
 from mariadb_py.testing import temp_server
-from tests.support.pool import DEAD, PATIENCE, Pools, borrow_all, ids, kill, run, value, wait_for
+from tests.support.listener import listening
+from tests.support.pool import DEAD, PATIENCE, Pools, borrow_all, kill, run, value
+from tests.support.scripts import column, lenenc, ok, row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from mariadb_py.testing import TempServer
+    from tests.support.listener import Caller
     from tests.support.server import Connector
 
 
@@ -163,6 +165,66 @@ def test_another_user_is_not_handed_on(make_pool: Pools, own: TempServer) -> Non
 
 
 @pytest.mark.parametrize("reset", [True, False])
+@pytest.mark.parametrize(
+    ("sql", "kept"), [("SELECT seq FROM seq_1_to_3", True), ("SELECT * FROM seq_1_to_100000", False)]
+)
+def test_unread_rows_cost_the_connection_only_if_they_are_on_the_way(
+    make_pool: Pools, reset: bool, sql: str, kept: bool
+) -> None:
+    """And a cursor that is still there does not block the next borrower."""
+    pool = make_pool(pool_size=1, pool_reset_session=reset)
+    connection = pool.get_connection()
+    number = connection.connection_id
+    cursor = connection.cursor(buffered=False)
+    cursor.execute(sql)
+    assert cursor.fetchone() == (1,)
+    connection.close()
+    with pool.get_connection() as other:
+        assert value(other, "SELECT 42") == 42
+        assert (other.connection_id == number) is kept
+        with pytest.raises(ProgrammingError, match=DEAD):
+            cursor.execute("SELECT 1")
+
+
+def endless(caller: Caller) -> None:
+    """Answers COM_RESET_CONNECTION, and the statement behind it with rows without an end."""
+    caller.log_in()
+    while caller.packet() != b"\x1f":
+        caller.send(ok(status=0))
+    caller.send(ok(status=2))
+    assert caller.packet().startswith(b"\x03SET NAMES")
+    caller.send(lenenc(1), column(b"a", 3, 63))
+    sequence = 3
+    while True:
+        caller.send(*[row(b"1")] * 100, sequence=sequence % 256)
+        sequence += 100
+
+
+def test_a_reset_that_does_not_end_is_given_up(make_pool: Pools) -> None:
+    with listening(endless) as server:
+        pool = make_pool(pool_size=1, **{**server.connect_args, "connect_timeout": 0.3, "database": None})
+        before = time.monotonic()
+        pool.get_connection().close()
+        assert time.monotonic() - before < 10
+        assert pool.connection_count == 0
+        pool.close()
+
+
+def test_init_command_finds_the_database_that_it_found_at_the_login(make_pool: Pools, connect: Connector) -> None:
+    administrator = connect(autocommit=True)
+    run(administrator, "CREATE OR REPLACE TABLE found (a INT)", "INSERT INTO found VALUES (7)")
+    pool = make_pool(pool_size=1, init_command="SET @found = (SELECT a FROM found)")
+    numbers = set()
+    for _ in range(3):
+        with pool.get_connection() as connection:
+            assert value(connection, "SELECT @found") == 7
+            run(connection, "USE information_schema")
+            numbers.add(connection.connection_id)
+    assert len(numbers) == 1
+    run(administrator, "DROP TABLE found")
+
+
+@pytest.mark.parametrize("reset", [True, False])
 def test_unread_rows_are_not_handed_on(make_pool: Pools, reset: bool) -> None:
     pool = make_pool(pool_size=1, pool_reset_connection=reset)
     connection = pool.get_connection()
@@ -220,44 +282,6 @@ def test_the_pool_survives_the_server(make_pool: Pools, own: TempServer, interva
     finally:
         own.start()
     assert len(borrow_all(pool)) == 4
-
-
-@pytest.mark.parametrize("moment", ["open", "ping", "reset"])
-def test_ctrl_c_loses_no_place_and_no_socket(
-    make_pool: Pools, connect: Connector, monkeypatch: pytest.MonkeyPatch, moment: str
-) -> None:
-    before = ids(administrator := connect())
-    pool = make_pool(pool_size=2, pool_validation_interval=0 if moment == "ping" else 60_000)
-    borrowed = pool.get_connection()
-    if moment == "open":  # a dead connection makes it necessary
-        kill(administrator, *(ids(administrator) - before - {borrowed.connection_id}))
-    with monkeypatch.context() as patch:
-        patch.setattr(Link, "_receive", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            borrowed.close() if moment == "reset" else pool.get_connection()
-    assert pool.connection_count == 1
-    borrowed.close()
-    assert len(borrow_all(pool)) == 2
-    pool.close()
-    wait_for(lambda: ids(administrator) <= before)
-
-
-def interrupted(*_: object) -> bytes:
-    raise KeyboardInterrupt
-
-
-def test_ctrl_c_in_the_constructor_leaves_nothing(
-    make_pool: Pools, connect: Connector, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = ids(administrator := connect())
-    receive = Link._receive
-    calls = itertools.count()
-    with monkeypatch.context() as patch:
-        patch.setattr(Link, "_receive", lambda *args: interrupted() if next(calls) == 5 else receive(*args))
-        with pytest.raises(KeyboardInterrupt):
-            make_pool(pool_name="interrupted", pool_size=4)
-    assert "interrupted" not in _CONNECTION_POOLS
-    wait_for(lambda: ids(administrator) <= before)
 
 
 @pytest.mark.parametrize("method", [ConnectionPool.get_connection, ConnectionPool.add_connection])

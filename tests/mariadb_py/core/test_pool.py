@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     Report = Callable[[PoolCore, Slot], list[Action]]
 
 INTERVAL = 10.0
+ANN = "ann"  # requests are told apart by identity
 STATES = (
     SlotState.OPENING,
     SlotState.IDLE,
@@ -46,7 +47,7 @@ def plain(actions: list[Action]) -> list[tuple[Any, ...]]:
     return [(type(action), *(getattr(action, name) for name in action.__slots__)) for action in actions]
 
 
-def in_state(state: str, core: PoolCore, request: Any = "ann") -> Slot:
+def in_state(state: str, core: PoolCore, request: Any = ANN) -> Slot:
     """A slot of `core` in this state, with the connection "c" where the state has one, since time 0."""
     action = core.grow()
     assert action is not None
@@ -90,7 +91,7 @@ def test_what_was_opened_goes_to_who_asked_for_it() -> None:
     assert isinstance(action, Open)
     slot = action.slot
     assert plain(core.opened(slot, "c", 5.0)) == [(Give, "ann", slot)]
-    assert (slot.state, slot.connection, slot.request, slot.used) == (SlotState.LEASED, "c", None, 1)
+    assert (slot.state, slot.connection, slot.request, slot.used) == (SlotState.LEASED, "c", "ann", 1)
 
 
 def test_what_nobody_asked_for_becomes_idle() -> None:
@@ -113,7 +114,7 @@ def test_an_idle_connection_has_to_answer_after_the_interval(interval: float, id
     assert plain(core.acquire("ann", idle_for)) == [(Check, ping, slot)]
     assert (slot.state, slot.request, core.idle) == (SlotState.CHECKING, "ann", 0)
     assert plain(core.checked(slot, True, idle_for)) == [(Give, "ann", slot)]
-    assert (slot.state, slot.request, slot.used) == (SlotState.LEASED, None, 1)
+    assert (slot.state, slot.request, slot.used) == (SlotState.LEASED, "ann", 1)
 
 
 def test_the_interval_and_the_size_can_change() -> None:
@@ -175,7 +176,7 @@ def test_a_returned_connection_is_reset_and_idle_again() -> None:
     assert plain(core.release(slot, True)) == [(Reset, slot)]
     assert (slot.state, core.idle) == (SlotState.RESETTING, 0)
     assert core.reset_done(slot, True, 8.0) == []
-    assert (slot.state, slot.idle_since, core.idle) == (SlotState.IDLE, 8.0, 1)
+    assert (slot.state, slot.idle_since, slot.request, core.idle) == (SlotState.IDLE, 8.0, None, 1)
 
 
 def test_one_that_cannot_be_used_again_is_closed_and_its_place_is_free() -> None:
@@ -206,6 +207,57 @@ def test_a_failed_action_frees_the_place_and_leaves_the_connection_to_the_shell(
     assert core.failed(slot) == connection
     assert (slot.state, core.size, core.idle) == (SlotState.GONE, 0, 0)
     assert isinstance(core.acquire("bob", 0.0)[0], Open)
+
+
+@pytest.mark.parametrize("state", [SlotState.IDLE, SlotState.GONE])
+def test_an_action_that_failed_behind_its_report_changes_nothing(state: str) -> None:
+    core = PoolCore(1, INTERVAL)
+    slot = in_state(state, core)
+    size = core.size
+    assert core.failed(slot) is None
+    assert (slot.state, core.size) == (state, size)
+
+
+@pytest.mark.parametrize(
+    ("state", "connection", "size"),
+    [
+        (SlotState.OPENING, None, 1),
+        (SlotState.CHECKING, "c", 1),
+        (SlotState.LEASED, "c", 1),
+        (SlotState.RESETTING, "c", 1),
+        (SlotState.IDLE, None, 2),
+        (SlotState.GONE, None, 1),
+    ],
+)
+def test_a_cancelled_request_gives_its_place_back(state: str, connection: str | None, size: int) -> None:
+    """Wherever it had come to; one that was served and has ended has no place any more."""
+    core = PoolCore(2, INTERVAL)
+    other = in_state(SlotState.LEASED, core, "bob")
+    slot = in_state(state, core)
+    for expected in (connection, None):  # the second time there is nothing to cancel
+        assert core.cancel(ANN) == expected
+        assert (slot.state == SlotState.IDLE) == (state == SlotState.IDLE)
+        assert (other.state, core.size) == (SlotState.LEASED, size)
+
+
+def test_nobody_cancels_nothing() -> None:
+    core = PoolCore(2, INTERVAL)
+    grown = core.grow()
+    assert grown is not None
+    assert core.cancel(None) is None
+    assert (grown.slot.state, core.size) == (SlotState.OPENING, 1)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_only_a_leased_connection_can_be_lost(state: str) -> None:
+    core = PoolCore(1, INTERVAL)
+    slot = in_state(state, core)
+    core.lost(slot)
+    leased = state == SlotState.LEASED
+    assert (slot.state, core.size) == (
+        SlotState.GONE if leased else state,
+        0 if leased or state == SlotState.GONE else 1,
+    )
 
 
 # The end
@@ -267,7 +319,6 @@ REPORTS: dict[str, tuple[Report, set[str]]] = {
     "released broken": (lambda core, slot: core.release(slot, False), {SlotState.LEASED}),
     "reset": (lambda core, slot: core.reset_done(slot, True, 0.0), {SlotState.RESETTING}),
     "reset failed": (lambda core, slot: core.reset_done(slot, False, 0.0), {SlotState.RESETTING}),
-    "failed": (lambda core, slot: core.failed(slot), set(STATES) - {SlotState.IDLE, SlotState.GONE}),
 }
 
 
@@ -399,8 +450,37 @@ class Shell(RuleBasedStateMachine):
     def failed(self, data: st.DataObject) -> None:
         """The action raised: the exception is the answer, and the shell closes what there was."""
         slot = self.pick(data, Open, Check, Reset)
-        self.waiting.discard(slot.request)
-        self.open.discard(self.core.failed(slot))
+        assert self.core.failed(slot) == slot.connection
+        assert self.core.failed(slot) is None
+        self.give_up(slot)
+
+    @precondition(lambda self: self.requests)
+    @rule(data=st.data())
+    def cancel(self, data: st.DataObject) -> None:
+        """Whoever asked, at any time, wants nothing any more; his action is not ended, nor his lease."""
+        request = data.draw(st.integers(1, self.requests))
+        held = [slot for slot in self.core._slots if slot.request == request]
+        connection = self.core.cancel(request)
+        assert connection == (held[0].connection if held else None)
+        self.give_up(*held)
+
+    @precondition(lambda self: self.leased or self.actions)
+    @rule(data=st.data())
+    def lost(self, data: st.DataObject) -> None:
+        """The handle of a slot was collected; that it is still leased is not known to who says so."""
+        slots = self.leased + [action.slot for action in self.actions]  # type: ignore[attr-defined]
+        slot = data.draw(st.sampled_from(slots))
+        self.core.lost(slot)
+        if slot in self.leased:
+            self.give_up(slot)
+
+    def give_up(self, *slots: Slot) -> None:
+        """The core forgot these slots, and the shell closes what they had."""
+        for slot in slots:
+            self.waiting.discard(slot.request)
+            self.open.discard(slot.connection)
+        self.leased = [slot for slot in self.leased if slot not in slots]
+        self.actions = [action for action in self.actions if action.slot not in slots]  # type: ignore[attr-defined]
 
     @precondition(lambda self: self.leased)
     @rule(data=st.data(), usable=st.booleans())
@@ -441,8 +521,11 @@ class Shell(RuleBasedStateMachine):
 
     @invariant()
     def whoever_waits_has_one_slot_that_works_for_it(self) -> None:
+        done = (SlotState.LEASED, SlotState.RESETTING)
         asked = [slot.request for slot in self.core._slots if slot.request is not None]
-        assert sorted(asked) == sorted(self.waiting)
+        assert len(asked) == len(set(asked))
+        assert {slot.request for slot in self.core._slots if slot.state not in done} - {None} == self.waiting
+        assert all(slot.request is not None for slot in self.core._slots if slot.state in done)
 
     def teardown(self) -> None:
         """After everything has come to an end, the pool is as large as it ever was."""

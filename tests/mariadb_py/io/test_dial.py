@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import re
 import socket
 import threading
 import time
@@ -184,6 +187,54 @@ def test_unknown_host(monkeypatch: pytest.MonkeyPatch, error: Exception, message
     assert str(caught.value).startswith(message)
     assert caught.value.errno == 2005
     assert caught.value.__cause__ is error
+
+
+def test_no_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(module, "start_new_thread", refuses)
+    with pytest.raises(OperationalError, match="cannot be resolved: can't start new thread") as caught:
+        dial(Endpoint("a.name", 1), soon())
+    assert caught.value.errno == 2005
+
+
+class NoSockets:
+    """In place of the class socket: fails for a family, or so many times."""
+
+    def __init__(self, family: int | None = None, times: int = 0) -> None:
+        self.family = family
+        self.times = times
+        self.real = socket.socket
+
+    def __call__(self, family: int, *arguments: Any, **keywords: Any) -> socket.socket:
+        self.times -= 1
+        if family == self.family or self.times >= 0:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return self.real(family, *arguments, **keywords)
+
+
+@pytest.mark.parametrize("endpoint", [Endpoint("127.0.0.1", 1), Endpoint("::1", 1), Endpoint("a.name", 1)], ids=str)
+def test_no_socket_can_be_made(monkeypatch: pytest.MonkeyPatch, endpoint: Endpoint) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", resolves_to(("127.0.0.1", 1), ("127.0.0.1", 2)))
+    monkeypatch.setattr(socket, "socket", NoSockets(times=9))
+    with pytest.raises(OperationalError, match=rf"'{re.escape(str(endpoint))}' \(Too many open files\)") as caught:
+        dial(endpoint, soon())
+    assert caught.value.errno == 2002
+    assert isinstance(caught.value.__cause__, OSError)
+
+
+def test_an_address_of_a_family_that_the_system_has_not_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    with listening(silent) as server:
+        live = server.connect_args["port"]
+        infos = [
+            (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", live, 0, 0)),
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", live)),
+        ]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: infos)
+        monkeypatch.setattr(socket, "socket", NoSockets(socket.AF_INET6))
+        with closing(dial(Endpoint("a.name", 1), soon())) as sock:
+            assert sock.getpeername() == ("127.0.0.1", live)
 
 
 def test_a_name_that_no_resolver_can_spell() -> None:

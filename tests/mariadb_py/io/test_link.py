@@ -1,13 +1,11 @@
-"""The synchronous driver over a socket pair: what an operation yields, is resumed with, and what ends it.
-
-How it opens a connection, and another one in its place, is in test_link_opening and test_link_reconnect.
-"""
+"""The driver over a socket pair: what an operation is resumed with, what ends it, and that it is the only one."""
 
 from __future__ import annotations
 
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 
@@ -15,11 +13,14 @@ import pytest
 
 from mariadb_protocol import ProtocolError, Send, State
 from mariadb_protocol.errors import ParameterError, RemoteProtocolError
-from mariadb_py.core.options import ConnectOptions, Endpoint
+from mariadb_py.core.endpoint import Endpoint
+from mariadb_py.core.options import ConnectOptions
 from mariadb_py.exceptions import LostConnectionError, OperationalError, ProgrammingError
 from mariadb_py.io import link as module
-from mariadb_py.io.link import RECEIVE, Link, attributes
-from tests.support.listener import PATIENCE
+from mariadb_py.io.link import Link, attributes
+from mariadb_py.io.transport import Transport
+from tests.support.alarms import alarms
+from tests.support.listener import PATIENCE, full_queue, listening, silent
 from tests.support.scripts import packets
 
 TYPE_CHECKING = False
@@ -45,9 +46,10 @@ def make() -> Iterator[Make]:
     def make(**keywords: Any) -> Ends:
         ours, theirs = socket.socketpair()
         theirs.settimeout(PATIENCE)
-        link = Link(ConnectOptions.from_keywords({"unix_socket": "/the/socket", **keywords}))
+        options = ConnectOptions.from_keywords({"unix_socket": "/the/socket", **keywords})
+        link = Link(options)
+        link._transport = Transport(ours, options.read_timeout, options.write_timeout)
         link.core.session.state = State.READY
-        link._sock = ours
         made.append((link, theirs))
         return made[-1]
 
@@ -91,109 +93,16 @@ TIMED = pytest.mark.parametrize("keywords", [{}, {"read_timeout": PATIENCE}], id
 # What operations are resumed with
 
 
-@TIMED
-def test_bytes_are_written_and_the_answer_comes_back(make: Make, keywords: dict[str, Any]) -> None:
-    link, server = make(**keywords)
-    server.send(b"answer")
-    assert link.run(exchange(link, b"question")) == [b"answer"]
-    assert server.recv(100) == b"question"
-
-
-@TIMED
-def test_no_bytes_mean_only_reading(make: Make, keywords: dict[str, Any]) -> None:
-    link, server = make(**keywords)
-    server.send(b"greeting")
-    assert link.run(exchange(link, b"")) == [b"greeting"]
-    server.shutdown(socket.SHUT_WR)
-    assert link.run(exchange(link, b"", b"")) == [b"", b""]
-
-
-def test_send_is_written_and_not_waited_for(make: Make) -> None:
+def test_what_an_operation_yields_is_exchanged(make: Make) -> None:
     link, server = make()
-    assert link.run(exchange(link, Send(b"one "), Send(b"two"))) == [None, None]
-    assert server.recv(100) == b"one two"
+    server.send(b"answer")
+    assert link.run(exchange(link, Send(b"one "), b"two", Send(b" three"))) == [None, b"answer", None]
+    assert server.recv(100) == b"one two three"
 
 
 def test_an_operation_that_needs_no_network(make: Make) -> None:
     link, _ = make()
     assert link.run(exchange(link)) == []
-
-
-@TIMED
-def test_both_sides_write_at_once(make: Make, keywords: dict[str, Any]) -> None:
-    """With both socket buffers full, one of the two has to read for anything to go on."""
-    link, server = make(**keywords)
-    answer = os.urandom(LONG)
-
-    def serve() -> None:
-        server.sendall(answer)
-        received.append(read_all(server, LONG))
-
-    received: list[bytes] = []
-    thread = in_background(serve)
-    question = os.urandom(LONG)
-    got = b""
-
-    def operation() -> Command[bytes]:
-        got = yield question
-        while len(got) < LONG:
-            chunk = yield b""
-            assert chunk
-            got += chunk
-        return got
-
-    got = link.run(operation())
-    thread.join(PATIENCE)
-    assert got == answer
-    assert received == [question]
-
-
-def test_what_came_early_is_given_to_send(make: Make) -> None:
-    link, server = make()
-
-    def serve() -> None:
-        server.sendall(b"early")
-        read_all(server, LONG)
-
-    thread = in_background(serve)
-    assert link.run(exchange(link, Send(bytes(LONG)))) == [b"early"]
-    thread.join(PATIENCE)
-
-
-def test_what_comes_early_is_bounded(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "EARLY", 3 * RECEIVE)
-    link, server = make(write_timeout=SHORT)
-    server.settimeout(None)
-
-    def serve() -> None:
-        with pytest.raises(OSError):
-            server.sendall(bytes(LONG))
-
-    thread = in_background(serve)
-    with pytest.raises(LostConnectionError, match="write_timeout"):
-        link.run(exchange(link, bytes(LONG)))
-    assert 3 * RECEIVE <= sum(map(len, link._early)) < 4 * RECEIVE
-    thread.join(PATIENCE)
-
-
-def test_the_reason_that_a_server_gives_before_it_hangs_up_is_heard(make: Make) -> None:
-    link, server = make()
-
-    def serve() -> None:
-        read_all(server, 100)
-        server.sendall(b"too big")
-        server.close()
-
-    thread = in_background(serve)
-    assert link.run(exchange(link, bytes(LONG))) == [b"too big"]
-    thread.join(PATIENCE)
-
-
-def test_a_farewell_is_heard_by_the_next_command(make: Make) -> None:
-    link, server = make()
-    server.send(b"farewell")
-    server.close()
-    assert link.run(exchange(link, b"question")) == [b"farewell"]
 
 
 # What ends an operation
@@ -224,7 +133,7 @@ def test_a_server_that_hangs_up_during_a_write(make: Make) -> None:
         ({}, SHORT, bytes(LONG), "the bound passed"),
         ({"read_timeout": 60}, SHORT, b"question", "the bound passed"),
         ({"read_timeout": SHORT}, 60, b"question", "read_timeout of 0.1 s passed"),
-        ({}, -1, b"question", "the bound passed"),
+        ({}, -1, b"question", r"\(the bound passed\)$"),
     ],
 )
 def test_timeouts(make: Make, keywords: dict[str, Any], deadline: float | None, event: bytes, message: str) -> None:
@@ -236,19 +145,6 @@ def test_timeouts(make: Make, keywords: dict[str, Any], deadline: float | None, 
     assert caught.value.errno == 2013
     assert link.closed
     assert link.core.session.cause == str(caught.value)
-
-
-def test_read_timeout_is_the_longest_silence(make: Make) -> None:
-    link, server = make(read_timeout=0.3)
-
-    def serve() -> None:
-        for _ in range(4):
-            time.sleep(0.15)
-            server.send(b".")
-
-    thread = in_background(serve)
-    assert link.run(exchange(link, b"", b"", b"", b"")) == [b"."] * 4
-    thread.join(PATIENCE)
 
 
 @TIMED
@@ -385,56 +281,173 @@ def ended(operation: Command[Any]) -> Command[Any]:
     return operation
 
 
-@pytest.mark.parametrize("left", ["at once", "at the end"])
-def test_a_lock_that_ctrl_c_left_taken_is_found_abandoned(make: Make, left: str) -> None:
+@pytest.mark.parametrize("left", [1, 3])
+def test_a_run_that_ctrl_c_kept_from_leaving_is_removed(make: Make, left: int) -> None:
     link, server = make()
-    link._lock.acquire()
-    link._operation = None if left == "at once" else ended(exchange(link))
+    link._runs += [(ended(exchange(link)), 17)] * left
     server.send(b"answer")
     assert link.run(exchange(link, b"")) == [b"answer"]
-    link._lock.acquire()
+    assert link._runs == []
+    link._runs += [(ended(exchange(link)), 17)] * left
     link.close()
     assert link.closed
     assert server.recv(100) == packets(0, b"\x01")
 
 
-def test_an_operation_that_waits_is_not_abandoned_though_nobody_is_seen(make: Make) -> None:
-    """As with greenlets: the one that is suspended has no frame of a thread."""
+@pytest.mark.parametrize("started", [True, False])
+def test_an_operation_that_waits_has_not_ended_though_no_frame_of_a_thread_has_it(make: Make, started: bool) -> None:
+    """As with greenlets, or where Ctrl-C is about to be raised."""
     link, _ = make()
-    operation = exchange(link, b"question")
-    next(operation)
-    link._lock.acquire()
-    link._operation = operation
-    with pytest.raises(ProgrammingError, match=r"in use by another thread\. Use one connection per thread"):
+    operation = exchange(link, b"question", breaks=False)
+    if started:
+        next(operation)
+    link._runs.append((operation, 17))
+    with pytest.raises(
+        ProgrammingError, match=r"in use by thread 17; this is thread \d+\. Use one connection per thread"
+    ):
         link.run(exchange(link, b"another question"))
-    link._lock.release()
+    assert not link.settle()
+    assert link._runs == [(operation, 17)]
+    operation.close()
+    assert link.settle()
+
+
+def test_a_refused_operation_has_ended(make: Make) -> None:
+    """Should Ctrl-C keep it from leaving, it is known by that."""
+    link, _ = make()
+    running, refused = exchange(link, breaks=False), exchange(link)
+    link._runs.append((running, 17))
+    with pytest.raises(ProgrammingError):
+        link.run(refused)
+    assert refused.gi_frame is None  # type: ignore[attr-defined]
+
+
+def test_threads_that_come_and_go_are_never_inside_together(make: Make, often: None) -> None:
+    link, _ = make()
+    inside: list[int] = []
+    wrong: list[object] = []
+    served = [0] * 4
+
+    def operation(me: int) -> Command[None]:
+        inside.append(me)
+        yield Send(b"")
+        if inside != [me]:
+            wrong.append(tuple(inside))
+        inside.remove(me)
+
+    def work(me: int) -> None:
+        for _ in range(1500):
+            try:
+                link.run(operation(me))
+            except ProgrammingError as error:
+                if f"this is thread {threading.get_ident()}. Use one connection" not in str(error):
+                    wrong.append(error)
+            except BaseException as error:
+                wrong.append(error)
+            else:
+                served[me] += 1
+
+    threads = [in_background(work, me) for me in range(4)]
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert wrong == []
+    assert sum(served) > 0
+    assert link._runs == []
+
+
+@pytest.fixture
+def often() -> Iterator[None]:
+    """Threads take turns as often as the interpreter can do it."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+# Ctrl-C at any moment
+
+
+@pytest.mark.timeout(method="thread")  # SIGALRM is taken
+def test_interrupted_at_any_moment_a_link_works_or_is_closed(make: Make) -> None:
+    """Never stuck "in use", and nothing but KeyboardInterrupt is raised."""
+    works = closed = 0
+    link, server = make()
+
+    def work() -> None:
+        for _ in range(2):
+            server.send(b"answer")
+            link.run(exchange(link, b"one", Send(b"two")))
+
+    with alarms(1.5) as random:
+        random.measure(work)
+        while random.go_on():
+            interrupted = random.during(work)
+            if link.closed:
+                closed += 1
+                with pytest.raises(LostConnectionError):
+                    link.run(exchange(link, b"question"))
+                server.close()
+                link, server = make()
+            else:
+                works += interrupted
+                work()
+                assert link._runs == []
+                read_all(server, 1)
+    assert works > 10
+    assert closed > 10
+
+
+@pytest.mark.timeout(method="thread")
+def test_close_that_is_interrupted_at_any_moment_can_be_done_again(make: Make) -> None:
+    with alarms(0.5) as random:
+        random.measure(lambda: make()[0].close())
+        while random.go_on():
+            link, server = make()
+            random.during(link.close)
+            link.close()
+            assert link.closed
+            server.close()
+    assert random.struck > 10
+
+
+class Watched:
+    """A socket that notes whether it is closed while somebody receives from it."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.receiving = False
+        self.closed_while_receiving: list[bool] = []
+
+    def recv(self, *arguments: int) -> bytes:
+        self.receiving = True
+        try:
+            return self.sock.recv(*arguments)
+        finally:
+            self.receiving = False
+
+    def close(self) -> None:
+        self.closed_while_receiving.append(self.receiving)
+        self.sock.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.sock, name)
 
 
 def test_close_from_another_thread_leaves_the_descriptor_to_its_user(make: Make) -> None:
     link, server = make()
+    assert link._transport is not None
+    watched = Watched(link._transport._sock)
+    link._transport._sock = watched  # type: ignore[assignment]
     outcome: list[object] = []
     thread, begun = waiting(link, outcome)
     assert begun.wait(PATIENCE)
-    descriptor = link.fileno()
-    closed_by = []
-    sock = link._sock
-    assert sock is not None
-
-    class Watched:
-        """The socket, noting who closes it."""
-
-        def close(self) -> None:
-            closed_by.append(threading.get_ident())
-            sock.close()
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(sock, name)
-
-    link._sock = Watched()  # type: ignore[assignment]
+    deadline = time.monotonic() + PATIENCE
+    while not watched.receiving:
+        assert time.monotonic() < deadline
     link.close()
     thread.join(PATIENCE)
-    assert descriptor != -1
-    assert closed_by == [thread.ident]
+    assert outcome == [b""]
+    assert watched.closed_while_receiving == [False]
     assert link.closed
     assert read_all(server, 5) == b"begun"
     assert server.recv(100) == b""  # no goodbye in the middle of a command
@@ -459,11 +472,10 @@ def test_close_during_an_operation_that_needs_no_more_of_the_network(make: Make)
 
 def test_close_says_goodbye(make: Make) -> None:
     link, server = make()
-    assert link.usable
     link.close()
     assert server.recv(100) == packets(0, b"\x01")
     assert server.recv(100) == b""
-    assert (link.closed, link.usable, link.fileno()) == (True, False, -1)
+    assert link.closed
     link.close()
 
 
@@ -479,11 +491,11 @@ def test_close_of_a_peer_that_cannot_hear(make: Make, monkeypatch: pytest.Monkey
     monkeypatch.setattr(module, "QUIT_TIMEOUT", SHORT)
     link, server = make()
     if blocked:
-        assert link._sock is not None
-        link._sock.setblocking(False)
+        assert link._transport is not None
+        link._transport._sock.setblocking(False)
         with pytest.raises(BlockingIOError):
             while True:
-                link._sock.send(bytes(65536))
+                link._transport._sock.send(bytes(65536))
     else:
         server.close()
     link.close()
@@ -495,25 +507,29 @@ def test_silent(make: Make) -> None:
     assert link.silent()
     server.send(b"x")
     assert not link.silent()
-    assert link.run(exchange(link, b"")) == [b"x"]
-    assert link.silent()
-    server.close()
-    assert not link.silent()
     link.drop()
     assert not link.silent()
 
 
-def test_usable(make: Make) -> None:
-    link, _ = make()
-    assert link.usable
-    link.core.user_changed = True
-    assert not link.usable
-    link.core.user_changed = False
-    link.core.session.state = State.STREAMING
-    assert not link.usable
-    link.core.session.state = State.READY
-    link.drop()
-    assert not link.usable
+@pytest.mark.parametrize(
+    ("spoil", "free"),
+    [
+        (lambda link: None, True),
+        (lambda link: setattr(link.core, "user_changed", True), False),
+        (lambda link: setattr(link.core.session, "state", State.MORE_RESULTS), False),
+        (lambda link: link.core.session.fail(ValueError()), False),
+        (lambda link: link._runs.append((exchange(link, breaks=False), 17)), False),
+        (lambda link: link.drop(), False),
+    ],
+    ids=["idle", "another user", "more results", "broken", "in use", "closed"],
+)
+def test_settle(make: Make, spoil: Callable[[Link], object], free: bool) -> None:
+    link, server = make()
+    spoil(link)
+    assert link.settle() is free
+    if not link.closed:
+        link.drop()
+        assert server.recv(100) == b""  # nothing was sent
 
 
 @pytest.mark.parametrize("endpoint", [Endpoint("db.example", 3307), Endpoint(path="/s")])
@@ -523,3 +539,19 @@ def test_attributes(endpoint: Endpoint) -> None:
     assert found["_pid"] == str(os.getpid())
     assert found.get("_server_host") == endpoint.host
     assert all(type(value) is str for value in found.values())
+
+
+# Opening
+
+
+def test_open_bounds_the_connection_and_closes_the_socket() -> None:
+    with full_queue() as arguments, pytest.raises(OperationalError, match="connect_timeout passed"):
+        Link.open(ConnectOptions.from_keywords({**arguments, "connect_timeout": SHORT}))
+
+
+@pytest.mark.parametrize("timeout", [SHORT, 1e300, 10**400])
+def test_open_bounds_the_greeting(timeout: float) -> None:
+    """The longest times that Python has are as good as any; here the server hangs up."""
+    conversation = silent if timeout == SHORT else lambda caller: None
+    with listening(conversation) as server, pytest.raises(LostConnectionError):
+        Link.open(ConnectOptions.from_keywords({**server.connect_args, "connect_timeout": timeout}))

@@ -14,6 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
+    from typing import Any
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def test_with_threads() -> None:
 def test_without_threads(bare: ModuleType) -> None:
     assert bare.start_new_thread is None
     assert bare.get_ident() == 1
-    assert bare.allocate_lock is bare.SingleThreadLock
+    assert bare.allocate_lock is bare.allocate_rlock is bare.SingleThreadLock
 
 
 def test_the_lock_without_threads_notices_a_second_acquire() -> None:
@@ -62,40 +63,27 @@ def test_the_lock_without_threads_notices_a_second_acquire() -> None:
     assert lock.acquire(False)
 
 
-class Owner:
-    """Something whose method calls back."""
-
-    def run(self, call: Callable[[], list[int]]) -> list[int]:
-        return call()
-
-
-def ask(owner: Owner) -> list[int]:
-    return threads.callers(owner, (Owner.run.__code__,))
+@pytest.mark.parametrize("kind", [threads.allocate_rlock, threads.SingleThreadLock])
+def test_a_lock_says_whether_this_thread_has_it(kind: Callable[[], Any]) -> None:
+    lock = kind()
+    assert not threads.held_by_this_thread(lock)
+    with lock:
+        assert threads.held_by_this_thread(lock)
+    assert not threads.held_by_this_thread(lock)
 
 
-def test_callers() -> None:
-    owner, other = Owner(), Owner()
-    here = threading.get_ident()
-    assert ask(owner) == []
-    assert owner.run(lambda: ask(owner)) == []  # the call that asks
-    assert owner.run(lambda: owner.run(lambda: ask(owner))) == [here]
-    assert owner.run(lambda: other.run(lambda: ask(owner))) == [here]
-    assert owner.run(lambda: other.run(lambda: ask(other))) == []
+def test_a_lock_that_another_thread_has() -> None:
+    lock = threads.allocate_rlock()
+    taken, go = threading.Event(), threading.Event()
 
+    def take() -> None:
+        with lock:
+            taken.set()
+            go.wait(30)
 
-def test_callers_in_another_thread() -> None:
-    owner = Owner()
-    begun, go = threading.Event(), threading.Event()
-
-    def wait() -> list[int]:
-        begun.set()
-        go.wait(30)
-        return []
-
-    thread = threading.Thread(target=owner.run, args=(wait,))
+    thread = threading.Thread(target=take)
     thread.start()
-    assert begun.wait(30)
-    assert ask(owner) == owner.run(lambda: ask(owner)) == [thread.ident]
+    assert taken.wait(30)
+    assert not threads.held_by_this_thread(lock)
     go.set()
     thread.join()
-    assert ask(owner) == []
