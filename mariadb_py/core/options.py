@@ -197,9 +197,9 @@ class ConnectOptions:
     def endpoints(self, is_socket: Callable[[str], bool]) -> tuple[Endpoint, ...]:
         """Where the server may be, in the order in which to try.
 
-        A unix socket if its path is given, and no host but "localhost". Otherwise each host, at its own port, or else at
-        the port that is given; "localhost", and no host, at one of the usual unix sockets if no port is given and there
-        is one.
+        A unix socket if its path is given, and no host but "localhost". Otherwise each host, at its own port or else
+        at the one that is given; "localhost", and no host, at one of the usual unix sockets if no port is given and
+        there is one.
 
         Args:
             is_socket: tells whether there is a unix socket at a path.

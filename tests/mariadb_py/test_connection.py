@@ -487,7 +487,7 @@ def test_server_status_is_that_of_the_last_answer(connect: Connector) -> None:
         ("change_user", ("u", "p", "a\0b"), ProgrammingError),
         ("change_user", ("\ud800", "p", None), ProgrammingError),
         *(("__setattr__", ("autocommit", value), TypeError) for value in ("off", "on", None, 1.0, [])),
-        ("cursor", (True,), TypeError),
+        ("cursor", (True,), ProgrammingError),
         ("ping", (1,), TypeError),
     ],
 )

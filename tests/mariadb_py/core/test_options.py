@@ -206,7 +206,8 @@ SECOND = USUAL_SOCKETS[1]
         ({"host": "localhost", "port": 3307}, (SECOND,), [(LOCALHOST, 3307, None, ())]),
         ({"host": "::1"}, (SECOND,), [("::1", 3306, None, ())]),
         ({"unix_socket": "/mine"}, (SECOND,), [(None, 0, "/mine", ())]),
-        ({"unix_socket": "/mine", "host": "a,b", "port": 1}, (), [(None, 0, "/mine", ())]),
+        ({"unix_socket": "/mine", "host": "localhost", "port": 1}, (), [(None, 0, "/mine", ())]),
+        ({"unix_socket": "/mine", "host": "a,b", "port": 1}, (), [("a", 1, None, ()), ("b", 1, None, ())]),
         ({"unix_socket": "", "host": "db"}, (), [("db", 3306, None, ())]),
         (
             {"host": "a,b:2,[::1]:3,localhost"},

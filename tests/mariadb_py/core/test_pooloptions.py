@@ -66,7 +66,7 @@ def test_on_top_of_present_ones() -> None:
         ("pool_invalidation_interval", 0.5, TypeError, "pool_invalidation_interval wants int, not float"),
         (
             *("pool_invalidation_interval", -1, ProgrammingError),
-            "pool_invalidation_interval is a time in milliseconds of at least 0, not -1",
+            "pool_invalidation_interval is a time in milliseconds from 0 to 2147483648, not -1",
         ),
     ],
 )

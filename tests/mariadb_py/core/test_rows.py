@@ -125,7 +125,7 @@ def test_rows_come_in_order_and_are_counted(steps: list[tuple[str, int]], buffer
             ends += position == len(rows)
             position = min(position + 1, len(rows))
         elif step == "seek" and buffered:
-            if 0 <= count <= len(rows):
+            if 0 <= count < len(rows):
                 state.seek(count)
                 position = count
             else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mariadb_protocol.constants import Status
+from mariadb_protocol.errors import ParameterError
 from mariadb_py.core.options import ConnectOptions
 from mariadb_py.core.statements import PARSED_KEPT, PARSED_SIZE_KEPT, Statements
 from mariadb_py.exceptions import ProgrammingError
@@ -48,9 +49,24 @@ def test_statements_kept_are_bounded() -> None:
     assert made._parsed == {}
 
 
-@pytest.mark.parametrize("nothing", [None, (), [], {}])
-def test_no_parameters_leave_the_statement_as_it_is(nothing: object) -> None:
-    assert as_text(ready(), "SELECT '%s', ?, %(a)s", nothing) == b"SELECT '%s', ?, %(a)s"
+def test_none_leaves_the_statement_as_it_is() -> None:
+    assert as_text(ready(), "SELECT '%s', ?, %(a)s", None) == b"SELECT '%s', ?, %(a)s"
+
+
+@pytest.mark.parametrize("nothing", [(), [], {}])
+def test_no_parameters_for_no_placeholders(nothing: object) -> None:
+    made = ready()
+    made._session.variables["character_set_client"] = "gbk"  # and nothing that could be misread
+    for sql in ("SELECT '%s', 1", "SELECT '?' -- %(a)s", "SELECT 1 LIKE '%'"):
+        assert as_text(made, sql, nothing) == sql.encode()
+
+
+@pytest.mark.parametrize(
+    ("sql", "nothing"), [("SELECT ?", ()), ("SELECT %s", []), ("SELECT %(a)s", {}), ("SELECT %(a)s", ()), ("?", {})]
+)
+def test_no_parameters_are_too_few_for_placeholders(sql: str, nothing: object) -> None:
+    with pytest.raises(ParameterError):
+        as_text(ready(), sql, nothing)
 
 
 @pytest.mark.parametrize("sql", ["SELECT \u6e2c", "SELECT \u6e2c".encode(), bytearray("SELECT \u6e2c".encode())])

@@ -47,7 +47,7 @@ def test_open(server: TempServer, kind: str) -> None:
         del arguments["host"], arguments["port"]
         arguments["unix_socket"] = server.unix_socket
     with opened(**arguments) as link:
-        assert (link.closed, link.usable, link.core.session.state) == (False, True, State.READY)
+        assert (link.closed, link.settle(), link.core.session.state) == (False, True, State.READY)
         assert (link.endpoint.host, link.endpoint.path) == (arguments.get("host"), arguments.get("unix_socket"))
         link.run(link.core.ping())
     assert link.closed
@@ -55,7 +55,7 @@ def test_open(server: TempServer, kind: str) -> None:
 
 def test_a_link_that_was_never_connected_runs_nothing() -> None:
     link = Link(options(host="db"))
-    assert (link.closed, link.usable, link.silent(), str(link.endpoint)) == (True, False, False, "db:3306")
+    assert (link.closed, link.settle(), link.silent(), str(link.endpoint)) == (True, False, False, "db:3306")
     with pytest.raises(ProgrammingError, match=r"^ping is not possible, the session is new$"):
         link.run(link.core.ping())
     link.close()
@@ -166,7 +166,7 @@ def test_renew(server: TempServer, connect: Connector) -> None:
         link.run(link.core.change_user(server.user, server.password, None))
         link.renew()
         assert identity(link) != before
-        assert (link.usable, link.core.user_changed, link.core.session.schema) == (True, False, "test")
+        assert (link.settle(), link.core.user_changed, link.core.session.schema) == (True, False, "test")
         kill(connect(), identity(link))
         link.renew()
         link.run(link.core.ping())
@@ -182,9 +182,9 @@ def test_renew_says_goodbye_and_forgets_what_was_on_the_way() -> None:
         assert caller.sock.recv(1) == b""
 
     with listening(in_turn(farewell, answers)) as server, opened(**server.connect_args) as link:
-        link._early.append(b"early")
+        assert link._transport is not None
+        link._transport._early += b"early"
         link.renew()
-        assert link._early == []
         link.run(link.core.ping())
     assert heard == [b"\x01"]
 

@@ -14,8 +14,8 @@ from mariadb_py.exceptions import (
     LostConnectionError,
     OperationalError,
 )
-from mariadb_py.io import link as module
 from mariadb_py.io.link import Link
+from mariadb_py.io.wait import wait
 from tests.support.links import TRACKING, answers, identity, in_turn, opened, options, refuses
 from tests.support.listener import PATIENCE, listening, silent
 from tests.support.pool import kill
@@ -133,6 +133,7 @@ def _untracked(core: Any, sql: str) -> Command[None]:
 
 
 def _armed_late(core: Any) -> Command[None]:
+    yield from core.ping()  # something was done meanwhile
     yield from core.set_auto_reconnect(False)
     yield from core.set_auto_reconnect(True)
 
@@ -147,8 +148,8 @@ def test_a_session_that_the_server_does_not_track_is_not_replaced() -> None:
         answers(caller, greeting=old, more=TRACKING)
 
     with listening(in_turn(first, second)) as server, opened(**server.connect_args, reconnect=True) as link:
-        assert link._sock is not None
-        assert module.wait(link._sock, True, False, PATIENCE)[0]  # until the server has hung up
+        assert link._transport is not None
+        assert wait(link._transport._sock, True, False, PATIENCE)[0]  # until the server has hung up
         with pytest.raises(LostConnectionError, match="as a session that the server does not track would be missing"):
             link.run(link.core.ping())
         link.run(link.core.ping())
@@ -163,9 +164,9 @@ def test_a_replacement_that_fails_is_tried_again_by_the_next_operation() -> None
 
     conversation = in_turn(first, refuses, lambda caller: None, last)
     with listening(conversation) as server, opened(**server.connect_args, reconnect=True) as link:
-        assert link._sock is not None
-        assert module.wait(link._sock, True, False, PATIENCE)[0]
-        for error in (r"^Access denied$", r"^the server closed the connection"):
+        assert link._transport is not None
+        assert wait(link._transport._sock, True, False, PATIENCE)[0]
+        for error in (r"^Access denied$", r"the server closed the connection"):
             with pytest.raises(OperationalError, match=error):
                 link.run(link.core.ping())
             assert link.closed
@@ -187,9 +188,10 @@ def test_rows_that_wait_to_be_read_are_no_loss() -> None:
     with listening(lambda caller: answers(caller, more=TRACKING)) as server:
         with opened(**server.connect_args, reconnect=True) as link:
             link.core.session.state = State.MORE_RESULTS
-            link._early.append(b"a row")
+            assert link._transport is not None
+            link._transport._early += b"a row"
             link.run(_nothing())
-            link._early.clear()
+            link._transport._early.clear()
             link.core.session.state = State.READY
         assert server.callers == 1
 
@@ -259,7 +261,7 @@ def test_an_exception_of_the_observer_comes_out_and_does_no_harm(server: TempSer
         link.observer = observer
         with pytest.raises(Oops, match=r"^server_status$"):
             link.run(link.core.select_db("mysql"))
-        assert (link.usable, link.core.session.schema) == (True, "mysql")
+        assert (link.settle(), link.core.session.schema) == (True, "mysql")
         link.observer = None
         link.run(link.core.ping())
 
@@ -285,4 +287,4 @@ def test_an_exception_of_the_observer_keeps_the_one_of_the_operation() -> None:
         with pytest.raises(Oops) as caught:
             link.run(operation(link))
         assert isinstance(caught.value.__context__, IntegrityError)
-        assert link.usable
+        assert link.settle()
