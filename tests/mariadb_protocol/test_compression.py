@@ -417,6 +417,6 @@ def test_the_end_of_the_stream() -> None:
         def receive(self) -> bytes:
             return b""
 
-    with pytest.raises(ConnectionClosed, match="^the server closed the connection$"):
+    with pytest.raises(ConnectionClosed, match=r"^the server closed the connection$"):
         drive(call("ping")(session), Silent(), 3)  # type: ignore[arg-type]
     refuses_all(session)
