@@ -45,11 +45,13 @@ LOG_LINES = 15
 # included. A child that dies may still finish a system call that makes a file, hence the second try.
 GUARD = """
 cat >/dev/null
+: >"$1/closing"
 read -r pid <"$1/pid" && kill -s KILL -- "-$pid"
 rm -rf -- "$1" || { sleep 1; rm -rf -- "$1"; }
 """
-# The pid is on disk before the program runs, so that no moment is left in which the guard could miss it.
-LAUNCH = 'echo $$ >"$0" && exec "$@"'
+# The pid is on disk before the program runs, and the guard says that it is at work before it reads it: either it finds
+# the pid, or the program is not begun.
+LAUNCH = 'echo $$ >"$0/pid" && [ ! -e "$0/closing" ] && exec "$@"'
 
 
 class ServerNotFound(RuntimeError):
@@ -252,7 +254,7 @@ class TempServer:
         command = [*into, program, "--no-defaults", f"--datadir={datadir}", *SMALL, *as_root, *arguments]
         with open(self.log, "ab") as log:
             self._process = subprocess.Popen(
-                ["/bin/sh", "-c", LAUNCH, str(self.folder / "pid"), *command],
+                ["/bin/sh", "-c", LAUNCH, str(self.folder), *command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
