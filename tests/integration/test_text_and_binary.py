@@ -36,7 +36,7 @@ def integers(bits: int, signed: bool = True) -> st.SearchStrategy[int]:
 
 def decimals(digits: int, scale: int) -> st.SearchStrategy[Decimal]:
     most = 10**digits - 1
-    return st.integers(-most, most).map(lambda number: Decimal(number).scaleb(-scale))
+    return st.integers(-most, most).map(lambda number: Decimal(f"{number}E-{scale}"))
 
 
 def bits(count: int) -> st.SearchStrategy[bytes]:
