@@ -54,6 +54,7 @@ UNKNOWN_STATEMENT = 1243  # the server's error for "the last one prepared" where
 # The first word of a statement that goes by the binary protocol if it has parameters; CALL does even without.
 _BINARY_KEYWORDS = (b"INSERT", b"UPDATE", b"REPLACE", b"DELETE", b"CALL", b"DO")
 _WORD_SIZE = max(map(len, _BINARY_KEYWORDS))
+_MODES = Status.NO_BACKSLASH_ESCAPES | Status.ANSI_QUOTES
 _BINARY_TYPES = (bytes, bytearray, memoryview, date)
 
 
@@ -97,7 +98,7 @@ class Statements:
 
     __slots__ = (
         *("_kept", "_limit", "_parsed", "_pipeline", "_session", "_size"),
-        *("asked", "generation", "unchecked", "untracked", "watch"),
+        *("_context", "asked", "generation", "unchecked", "untracked", "watch"),
     )
 
     def __init__(self, session: Session, options: ConnectOptions, generation: int = 0) -> None:
@@ -107,6 +108,7 @@ class Statements:
         self._limit = options.max_allowed_packet
         self.unchecked = UNCHECKED_SIZE if self._limit is None else self._limit
         self._kept: dict[bytes, Prepared] = {}
+        self._context: tuple[str | None, int] = (None, 0)  # database and sql_mode in which they were prepared
         self._parsed: dict[tuple[bytes, int], tuple[Statement, bytes]] = {}
         self.generation = generation
         self.untracked = False
@@ -152,6 +154,9 @@ class Statements:
     def _noticed(self, sql: str | bytes) -> bytes:
         text = encode_statement(sql)
         self.asked = True
+        # Also where the server does not report it: the tracker can be off, and most of sql_mode has no status flag.
+        if self._kept and (text.lstrip()[:3].upper() in (b"USE", b"SET") or b"SQL_MODE" in text.upper()):
+            self._drop()
         if self.watch and may_change_session(text):
             self.untracked = True
         return text
@@ -207,6 +212,7 @@ class Statements:
 
     def run(self, statement: bytes, parameters: Sequence[Encoded], minimum: int) -> Command[Answer]:
         """Execute a statement by the binary protocol, preparing it if need be."""
+        self._check_context()
         kept = self._kept.pop(statement, None)
         if kept is not None:
             answer = yield from execute(self._session, kept, parameters, minimum)
@@ -232,6 +238,7 @@ class Statements:
 
     def obtain(self, statement: bytes) -> Command[Prepared]:
         """The statement, prepared now or earlier, for one owner who gives it back by `release`."""
+        self._check_context()
         found = self._kept.pop(statement, None)
         return found if found is not None else (yield from self.prepare(statement))
 
@@ -243,6 +250,19 @@ class Statements:
                 close_statement(self._session, self._kept.pop(next(iter(self._kept))))
         else:
             close_statement(self._session, prepared)
+
+    def _check_context(self) -> None:
+        """A prepared statement keeps the database and sql_mode in which it was prepared: others need a new one."""
+        context = (self._session.schema, self._session.status & _MODES)
+        if context != self._context:
+            self._drop()
+            self._context = context
+
+    def _drop(self) -> None:
+        """Give up all statements that are kept."""
+        for prepared in self._kept.values():
+            close_statement(self._session, prepared)
+        self._kept.clear()
 
     def forget(self) -> None:
         """The server has forgotten all statements: after a reset, a change of user, a new connection."""
