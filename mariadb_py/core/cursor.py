@@ -71,7 +71,8 @@ class CursorCore(RowState):
     """
 
     __slots__ = (
-        *("__weakref__", "_generation", "_own", "_pending", "_prefetch", "_serving", "binary", "connection"),
+        *("__weakref__", "_generation", "_own", "_own_sql", "_pending", "_prefetch", "_serving"),
+        *("binary", "connection"),
         *("lastrowid", "out_parameters", "parameters", "prepared", "server_side", "statement", "streaming"),
         *("transformed", "warnings"),
     )
@@ -102,6 +103,7 @@ class CursorCore(RowState):
         self._prefetch = prefetch or DEFAULT_PREFETCH
         self._pending: deque[Answer] = deque()  # results of a buffered statement behind the present one
         self._own: Prepared | None = None  # the statement of a prepared or server-side cursor
+        self._own_sql: str | bytes = ""  # its text, as the user wrote it
         self._generation = 0  # of the connection's statements, to which _own belongs
         self._serving = False  # the server holds rows for us
 
@@ -124,7 +126,7 @@ class CursorCore(RowState):
         """
         connection = self.connection
         if self.prepared and self._own is not None:
-            sql, parameters = self.statement or sql, _at_most(self._own.parameters, parameters)
+            sql, parameters = self._own_sql, _at_most(self._own.parameters, parameters)
         try:
             statement, encoded = connection.statements.request(sql, parameters, self.binary)
         except ParameterError:
@@ -150,6 +152,7 @@ class CursorCore(RowState):
             answer = yield from query(connection.session, statement, minimum)
         elif self.prepared or self.server_side:
             answer = yield from self._execute_own(statement, encoded)
+            self._own_sql = sql
         else:
             answer = yield from connection.statements.run(statement, encoded, minimum)
         if type(answer) is LocalInfileRequest:
@@ -229,7 +232,10 @@ class CursorCore(RowState):
     def callproc(self, name: str, arguments: Sequence[Any]) -> Command[None]:
         """CALL a procedure; its OUT and INOUT parameters are the last result set."""
         marks = ",".join("?" * len(arguments))
-        yield from self.execute(f"CALL {quoted_name(name)}({marks})", tuple(arguments))
+        call = f"CALL {quoted_name(name)}({marks})"
+        if call != self._own_sql:
+            self.give_up_statement()  # a prepared cursor would run its old statement instead
+        yield from self.execute(call, tuple(arguments))
 
     def next_set(self) -> Command[bool]:
         """Take the next result of the statement; False if there is none."""

@@ -35,3 +35,21 @@ def test_another_sql_mode(connect: Connector) -> None:
             cursor.execute("SELECT 'x' || ?", ("y",))
             answers.append(cursor.fetchone()[0])
         assert answers == [0, "xy", 0]
+
+
+def test_a_prepared_cursor_keeps_its_own_statement(connect: Connector) -> None:
+    connection = connect(autocommit=True)
+    with connection.cursor(prepared=True) as cursor, connection.cursor() as other:
+        other.execute("CREATE OR REPLACE TABLE kept_apart (n INT)")
+        cursor.execute("SELECT ?", (5,))
+        cursor.executemany("INSERT INTO kept_apart VALUES (?)", [(1,), (2,)])
+        connection.reset()
+        cursor.execute("SELECT ?", (9,))
+        assert cursor.fetchall() == [(9,)]
+        other.execute("CREATE OR REPLACE PROCEDURE doubled(x INT) SELECT x * 2")
+        cursor.callproc("doubled", (21,))
+        assert cursor.fetchall() == [(42,)]
+        other.execute("DROP PROCEDURE doubled")
+        other.execute("SELECT n FROM kept_apart ORDER BY n")
+        assert other.fetchall() == [(1,), (2,)]
+        other.execute("DROP TABLE kept_apart")
