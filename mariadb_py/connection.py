@@ -238,7 +238,9 @@ class Connection:
         """A connection that was lost between two statements is opened anew; can be set.
 
         Not where something would be lost silently: in a transaction, or when the session may have variables, temporary
-        tables or locks. Then the next statement raises an error, and the one behind it gets the new connection.
+        tables or locks. Then the next statement raises an error, and the one behind it gets the new connection. So does
+        one that asks for LAST_INSERT_ID() of the session that was lost. A lock that a stored function takes, called
+        from a plain SELECT, is not seen.
         """
         return self._core.auto_reconnect
 

@@ -132,7 +132,8 @@ class Cursor:
         Raises:
             ProgrammingError: there is not one item, or one is wrong (row and column are named).
             NotSupportedError: `unit_results`, and the server does not have them.
-            Error: what the server answered; its `rows_done` is the number of items that were executed before.
+            Error: what the server answered; its `rows_done` is the number of items in the chunks before. An engine
+                without transactions (Aria, MyISAM) keeps items of the chunk that failed as well.
         """
         self._run(execute_many(self._core, statement, parameters, unit_results))
 

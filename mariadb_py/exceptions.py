@@ -31,7 +31,8 @@ class Error(Exception):
         errno: error number, from 1000 on the server's, from 2000 on the client's.
         sqlstate: five characters.
         errmsg, msg: the message.
-        rows_done: for executemany(), rows that had been executed before; None elsewhere.
+        rows_done: for executemany(), at least so many rows had been executed before: of the chunk that failed an engine
+            without transactions (Aria, MyISAM) keeps rows as well. None elsewhere.
     """
 
     rows_done: int | None = None

@@ -194,6 +194,8 @@ class CursorCore(RowState):
             self.add(results[0], True)
         self.rowcount = affected if not results else len(self._rows) if self.buffered else 0
         self.lastrowid = first_id
+        if first_id:
+            self.connection.statements.revived = False
         self.warnings = self.connection.session.warnings
 
     def _collect(self) -> Command[None]:
@@ -294,6 +296,8 @@ class CursorCore(RowState):
         elif isinstance(answer, OkPacket):
             self.rowcount = answer.affected_rows
             self.lastrowid = answer.last_insert_id or None
+            if self.lastrowid:
+                self.connection.statements.revived = False
         elif isinstance(answer, ErrPacket):
             self.clear()
             raise server_error(answer)

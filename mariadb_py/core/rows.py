@@ -113,11 +113,6 @@ class RowState:
         """Number of rows taken so far; None without a result set."""
         return None if self.columns is None else self._seen + self._position
 
-    @property
-    def rows_held(self) -> int:
-        """Rows of a buffered result."""
-        return len(self._rows)
-
     def seek(self, position: int) -> None:
         """Continue at row `position` (0 is the first) of a buffered result."""
         if not 0 <= position < max(len(self._rows), 1):

@@ -20,9 +20,9 @@ from mariadb_protocol import (
 )
 from mariadb_protocol.constants import Status
 from mariadb_protocol.params import encode_text
-from mariadb_protocol.sql import may_change_session, parse
+from mariadb_protocol.sql import looks_back, may_change_session, parse
 
-from ..exceptions import CR_NET_PACKET_TOO_LARGE, OperationalError, ProgrammingError
+from ..exceptions import CR_NET_PACKET_TOO_LARGE, LostConnectionError, OperationalError, ProgrammingError
 from .failure import server_error
 
 TYPE_CHECKING = False
@@ -94,11 +94,12 @@ class Statements:
         untracked: a statement may have changed the session in a way that the server does not report; only looked after
             where `watch` is set.
         watch: look for such statements.
+        revived: the session stands in for one that was lost, and no statement of its own has made an id yet.
     """
 
     __slots__ = (
         *("_kept", "_limit", "_parsed", "_pipeline", "_session", "_size"),
-        *("_context", "asked", "generation", "unchecked", "untracked", "watch"),
+        *("_context", "asked", "generation", "revived", "unchecked", "untracked", "watch"),
     )
 
     def __init__(self, session: Session, options: ConnectOptions, generation: int = 0) -> None:
@@ -114,6 +115,7 @@ class Statements:
         self.untracked = False
         self.asked = False
         self.watch = options.reconnect
+        self.revived = False
 
     # What to send
 
@@ -159,6 +161,12 @@ class Statements:
             self._drop()
         if self.watch and may_change_session(text):
             self.untracked = True
+        if self.revived and looks_back(text):
+            self.revived = False
+            raise LostConnectionError(
+                "The statement asks for what an earlier one has left (LAST_INSERT_ID, FOUND_ROWS, ROW_COUNT); "
+                "that was lost with the connection, which was opened anew"
+            )
         return text
 
     def _parse(self, text: bytes) -> tuple[Statement, bytes]:

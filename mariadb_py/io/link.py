@@ -142,7 +142,9 @@ class Link:
             session.fail(lost)
             self.drop()
             raise lost
+        told = self._loss_known
         self._renew()
+        self.core.statements.revived = not told
 
     @property
     def closed(self) -> bool:

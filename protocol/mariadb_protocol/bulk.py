@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 CHUNK_SIZE = 1 << 20  # bytes from which on a chunk is sent
 _VALUE = b"\0"
 _NULL = b"\1"
-_EXACT_IN_DOUBLE = 1 << 53
+# Longer ones lose digits in a DOUBLE, or are written with an exponent into a column of text.
+_PLAIN_IN_DOUBLE = 10**15 - 1
 
 
 class Chunk:
@@ -149,7 +150,7 @@ def _common(present: bytes, kind: bytes, value: Any) -> bytes | None:
     if both <= _EXACT:
         return NEWDECIMAL
     other = both - {DOUBLE}
-    if len(other) == 1 and other <= _SMALL and (kind == DOUBLE or abs(plain(value)[1]) <= _EXACT_IN_DOUBLE):
+    if len(other) == 1 and other <= _SMALL and (kind == DOUBLE or abs(plain(value)[1]) <= _PLAIN_IN_DOUBLE):
         return DOUBLE
     return None
 

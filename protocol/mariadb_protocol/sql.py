@@ -186,14 +186,22 @@ def named_local_file(statement: bytes, no_backslash_escapes: bool) -> bytes | No
 # Words without which no statement changes the session in a way that session tracking does not report.
 _UNTRACKED = (
     *(b"@", b":=", b"GET_LOCK", b"HANDLER", b"CALL", b"EXECUTE", b"LOCK", b"BEGIN NOT", b"TEMPORARY", b"TRANSACTION"),
-    b"ROLE",
+    *(b"ROLE", b"LAST_INSERT_ID(", b"BACKUP"),
 )
+# What these functions give belongs to an earlier statement of the session.
+_LOOKS_BACK = (b"LAST_INSERT_ID", b"FOUND_ROWS", b"ROW_COUNT")
 
 
 def may_change_session(statement: bytes) -> bool:
     """The statement may leave something in the session that the server does not report; in doubt, it may."""
-    upper = statement.upper()
+    upper = statement.upper().replace(b"LAST_INSERT_ID()", b"")
     return any(word in upper for word in _UNTRACKED)
+
+
+def looks_back(statement: bytes) -> bool:
+    """The statement may ask for what an earlier one of the session has left."""
+    upper = statement.upper()
+    return any(word in upper for word in _LOOKS_BACK)
 
 
 class _Scanner:

@@ -100,6 +100,35 @@ def test_the_new_session_is_set_up_like_the_first(connect: Connector) -> None:
         connection.reset()  # reading a variable made the session one that could be missed
 
 
+@pytest.fixture
+def numbered(connection: Connection) -> Connection:
+    """Has a table with AUTO_INCREMENT; a row was inserted."""
+    ask(connection, "CREATE OR REPLACE TABLE numbered (id INT AUTO_INCREMENT PRIMARY KEY, v INT)")
+    connection.reset()  # forget that a table was made
+    ask(connection, "INSERT INTO numbered (v) VALUES (1)")
+    return connection
+
+
+def test_the_id_of_the_lost_session_is_not_that_of_the_new_one(connect: Connector, numbered: Connection) -> None:
+    kill(connect, numbered)
+    assert works(numbered)
+    with pytest.raises(LostConnectionError, match=r"LAST_INSERT_ID.* was lost with the connection"):
+        ask(numbered, "INSERT INTO numbered (v) VALUES (LAST_INSERT_ID())")
+    assert ask(numbered, "SELECT LAST_INSERT_ID()") == 0  # now the user knows
+    assert ask(numbered, "SELECT COUNT(*) FROM numbered") == 1
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_an_id_of_the_new_session(connect: Connector, numbered: Connection, many: bool) -> None:
+    kill(connect, numbered)
+    with numbered.cursor() as cursor:
+        if many:
+            cursor.executemany("INSERT INTO numbered (v) VALUES (?)", [(2,)])
+        else:
+            cursor.execute("INSERT INTO numbered (v) VALUES (2)")
+    assert ask(numbered, "SELECT LAST_INSERT_ID()") == 2
+
+
 # What would be lost
 
 LOSSES: dict[str, tuple[Any, ...]] = {
@@ -123,6 +152,8 @@ LOSSES: dict[str, tuple[Any, ...]] = {
     "next isolation": ("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE",),
     "global read lock": ("FLUSH TABLES kept WITH READ LOCK",),
     "INTO a variable": ("SELECT 1 INTO @c",),
+    "LAST_INSERT_ID of an expression": ("SELECT LAST_INSERT_ID(5)",),
+    "BACKUP STAGE": ("BACKUP STAGE START", "BACKUP STAGE END"),
 }
 
 

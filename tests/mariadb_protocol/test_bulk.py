@@ -74,9 +74,9 @@ MIXED: list[tuple[list[Any], list[tuple[str, int]]]] = [
     ([BIG, -1], [("unsigned", 1), ("decimal", 1)]),
     ([Decimal("1.5"), 1, True, BIG], [("decimal", 4)]),
     ([1, Decimal("1.5")], [("bigint", 1), ("decimal", 1)]),
-    ([1.5, 1, True, -(1 << 53)], [("double", 4)]),
+    ([1.5, 1, True, 1 - 10**15], [("double", 4)]),
     ([1, 1.5, 2], [("bigint", 1), ("double", 2)]),
-    ([1.5, (1 << 53) + 1, 2.5], [("double", 1), ("bigint", 1), ("double", 1)]),
+    ([1.5, 10**15, 2.5], [("double", 1), ("bigint", 1), ("double", 1)]),
     ([1.5, BIG], [("double", 1), ("unsigned", 1)]),
     ([1.5, Decimal("1.5")], [("double", 1), ("decimal", 1)]),
     ([1, "a", 2], [("bigint", 1), ("string", 1), ("bigint", 1)]),
@@ -204,7 +204,7 @@ def test_an_error_of_the_rows_is_not_touched() -> None:
 
 VALUES = (
     st.none()
-    | st.sampled_from([NULL, DEFAULT, IGNORE, IGNORE_ROW, BIG, 1 << 53, (1 << 53) + 1, 10**30])
+    | st.sampled_from([NULL, DEFAULT, IGNORE, IGNORE_ROW, BIG, 10**15 - 1, 10**15, 10**30])
     | st.booleans()
     | st.integers(-(1 << 65), 1 << 65)
     | st.floats(allow_nan=False, allow_infinity=False)

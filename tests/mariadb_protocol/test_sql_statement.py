@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mariadb_protocol.binary import encode
 from mariadb_protocol.errors import ParameterError, ValueRangeError
-from mariadb_protocol.sql import may_change_session, named_local_file, parse
+from mariadb_protocol.sql import looks_back, may_change_session, named_local_file, parse
 
 
 @pytest.mark.parametrize(
@@ -127,3 +127,18 @@ def test_a_megabyte_is_matched_in_linear_time(unit: bytes) -> None:
 )
 def test_may_change_session(statement: bytes, expected: bool) -> None:
     assert may_change_session(statement) is expected
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        (b"select last_insert_id()", True),
+        (b"INSERT INTO t VALUES (LAST_INSERT_ID(), 1)", True),
+        (b"SELECT FOUND_ROWS()", True),
+        (b"SELECT ROW_COUNT()", True),
+        (b"SELECT id FROM t", False),
+        (b"", False),
+    ],
+)
+def test_looks_back(statement: bytes, expected: bool) -> None:
+    assert looks_back(statement) is expected
