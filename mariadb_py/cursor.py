@@ -39,7 +39,8 @@ class Cursor:
         binary: use the binary protocol for every statement. Otherwise it is used for statements that change data and
             have parameters, for parameters that are bytes or dates, and for CALL.
         cursor_type: `constants.CURSOR.NONE` (0), or READ_ONLY (1): a server-side cursor. Its rows stay on the server
-            until they are fetched; other cursors can use the connection meanwhile.
+            until they are fetched; other cursors can use the connection meanwhile. For statements other than SELECT,
+            VALUES, WITH, SHOW and DESCRIBE there is none: their rows are read as they are fetched.
         prefetch_size: rows that a server-side cursor reads at a time; 0: 1000.
 
     Attributes:
@@ -119,10 +120,13 @@ class Cursor:
         `rowcount` is the sum, `lastrowid` the first id; rows of RETURNING are the result. Nothing behind an item that
         fails is executed, or more exactly nothing behind the chunk of items that was sent together with it. With
         autocommit each chunk commits by itself: `rows_done` of the error says how many items the chunks before had.
+        The server would commit each item of an UPDATE or DELETE: for these autocommit is off meanwhile, and a COMMIT
+        follows each chunk.
+
         Lists and tuples are checked as a whole, in their lengths and types, before anything is sent.
 
-        What the server does not run in bulk, such as CALL or INSERT ... SELECT, is executed once per item; results of
-        different columns then follow each other, for `nextset()`.
+        What the server does not run in bulk, such as CALL or INSERT ... SELECT, is executed once per item. The results
+        of procedures then follow each other, for `nextset()`; so do others if their columns differ.
 
         Args:
             statement: SQL with placeholders.
@@ -132,8 +136,9 @@ class Cursor:
         Raises:
             ProgrammingError: there is not one item, or one is wrong (row and column are named).
             NotSupportedError: `unit_results`, and the server does not have them.
-            Error: what the server answered; its `rows_done` is the number of items in the chunks before. An engine
-                without transactions (Aria, MyISAM) keeps items of the chunk that failed as well.
+            Error: what the server answered; its `rows_done` is the number of items in the chunks before. Of the chunk
+                that failed items are kept as well by an engine without transactions (Aria, MyISAM), and, where they are
+                an UPDATE or DELETE, by a transaction that is open.
         """
         self._run(execute_many(self._core, statement, parameters, unit_results))
 

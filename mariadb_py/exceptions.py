@@ -31,8 +31,9 @@ class Error(Exception):
         errno: error number, from 1000 on the server's, from 2000 on the client's.
         sqlstate: five characters.
         errmsg, msg: the message.
-        rows_done: for executemany(), at least so many rows had been executed before: of the chunk that failed an engine
-            without transactions (Aria, MyISAM) keeps rows as well. None elsewhere.
+        rows_done: for executemany(), the rows in the chunks that had been executed before. There may be more: of the
+            chunk that failed an engine without transactions (Aria, MyISAM) keeps rows, a transaction that is open keeps
+            what UPDATE and DELETE did, and what a lost connection was at is not known. None elsewhere.
     """
 
     rows_done: int | None = None

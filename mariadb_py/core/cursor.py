@@ -25,18 +25,19 @@ from mariadb_protocol import (
 )
 from mariadb_protocol.constants import Status
 from mariadb_protocol.indicator import NULL, MrdbIndicator
+from mariadb_protocol.sql import first_word
 
 from ..exceptions import LostConnectionError, ProgrammingError
 from .failure import gone, server_error
 from .many import execute_many
 from .rows import RowState
+from .statements import command_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from mariadb_protocol import Prepared
     from mariadb_protocol.binary import Encoded
     from mariadb_protocol.commands.result import Answer
     from mariadb_protocol.events import Command
@@ -44,8 +45,12 @@ if TYPE_CHECKING:
 
     from .connection import ConnectionCore
     from .rows import RowFactory
+    from .statements import Owned
 
 _LABEL_SIZE = 60  # characters of a statement that an error shows
+# What the server opens a cursor for. Asked for one by others, it answers with their rows, or (DELETE ... RETURNING,
+# ANALYZE) dies or hangs up.
+_WITH_CURSOR = (b"SELECT", b"WITH", b"VALUES", b"SHOW", b"DESC", b"DESCRIBE")
 DEFAULT_PREFETCH = 1000  # rows that a server-side cursor reads at a time
 
 
@@ -71,7 +76,7 @@ class CursorCore(RowState):
     """
 
     __slots__ = (
-        *("__weakref__", "_generation", "_own", "_own_sql", "_pending", "_prefetch", "_serving"),
+        *("__weakref__", "_own", "_own_sql", "_pending", "_prefetch", "_serving"),
         *("binary", "connection"),
         *("lastrowid", "out_parameters", "parameters", "prepared", "server_side", "statement", "streaming"),
         *("transformed", "warnings"),
@@ -102,9 +107,8 @@ class CursorCore(RowState):
         self.out_parameters = False
         self._prefetch = prefetch or DEFAULT_PREFETCH
         self._pending: deque[Answer] = deque()  # results of a buffered statement behind the present one
-        self._own: Prepared | None = None  # the statement of a prepared or server-side cursor
+        self._own: Owned | None = None  # the statement of a prepared or server-side cursor
         self._own_sql: str | bytes = ""  # its text, as the user wrote it
-        self._generation = 0  # of the connection's statements, to which _own belongs
         self._serving = False  # the server holds rows for us
 
     # Statements
@@ -126,7 +130,7 @@ class CursorCore(RowState):
         """
         connection = self.connection
         if self.prepared and self._own is not None:
-            sql, parameters = self._own_sql, _at_most(self._own.parameters, parameters)
+            sql, parameters = self._own_sql, _at_most(self._own.prepared.parameters, parameters)
         try:
             statement, encoded = connection.statements.request(sql, parameters, self.binary)
         except ParameterError:
@@ -144,7 +148,7 @@ class CursorCore(RowState):
             self.buffered = buffered and not self.server_side
         self.transformed = statement
         self.parameters = len(encoded or ())
-        size = len(statement) + sum(len(value) for _, value in encoded or ())
+        size = command_size(statement, encoded)
         if size >= connection.statements.unchecked:
             yield from connection.statements.check_size(size)
         minimum = -1 if self.buffered else 0
@@ -172,7 +176,7 @@ class CursorCore(RowState):
         """Run a statement and read all its results."""
         connection = self.connection
         session = connection.session
-        yield from connection.statements.check_size(len(statement) + sum(len(value) for _, value in parameters))
+        yield from connection.statements.check_size(command_size(statement, parameters))
         if parameters:
             answer = yield from connection.statements.run(statement, parameters, -1)
         else:
@@ -188,10 +192,11 @@ class CursorCore(RowState):
 
     def take_many(self, results: list[ResultSet], affected: int, first_id: int | None) -> None:
         """Make what came of many rows of parameters the present result, and the ones behind it."""
+        self.out_parameters = False
         if results:
             self._pending.extend(results[1:])
             self.columns = results[0].metadata  # type: ignore[assignment]  # the session makes ColumnSets
-            self.add(results[0], True)
+            self._add(results[0])
         self.rowcount = affected if not results else len(self._rows) if self.buffered else 0
         self.lastrowid = first_id
         if first_id:
@@ -211,15 +216,15 @@ class CursorCore(RowState):
         """Execute the statement that belongs to this cursor alone, preparing it if it is not the last one."""
         connection = self.connection
         own = self._own
-        if own is None or not self.prepared or self._generation != connection.statements.generation:
+        if own is None or not self.prepared or own.generation != connection.statements.generation:
             self.give_up_statement()
-            own = self._own = yield from connection.statements.prepare(statement)
-            self._generation = connection.statements.generation
-        if len(parameters) != own.parameters:
-            raise ProgrammingError(f"the statement has {own.parameters} placeholders, not {len(parameters)}")
-        answer = yield from execute(
-            connection.session, own, parameters, -1 if self.buffered else 0, cursor=self.server_side
-        )
+            own = self._own = yield from connection.statements.prepare_own(statement)
+        prepared = own.prepared
+        if len(parameters) != prepared.parameters:
+            raise ProgrammingError(f"the statement has {prepared.parameters} placeholders, not {len(parameters)}")
+        at_server = self.server_side and first_word(statement) in _WITH_CURSOR
+        minimum = -1 if self.buffered else 0
+        answer = yield from execute(connection.session, prepared, parameters, minimum, cursor=at_server)
         end = answer.end if isinstance(answer, ResultSet) else None
         self._serving = isinstance(end, OkPacket) and bool(end.status & Status.CURSOR_EXISTS)
         return answer
@@ -229,7 +234,7 @@ class CursorCore(RowState):
         own, self._own = self._own, None
         self._serving = False
         if own is not None:
-            self.connection.statements.close(own, self._generation)
+            self.connection.statements.close(own)
 
     def callproc(self, name: str, arguments: Sequence[Any]) -> Command[None]:
         """CALL a procedure; its OUT and INOUT parameters are the last result set."""
@@ -344,14 +349,14 @@ class CursorCore(RowState):
 
     def _claim_own(self) -> Command[None]:
         """Make the connection free for fetching from the server-side cursor."""
-        if self._generation != self.connection.statements.generation:
+        if self._own is None or self._own.generation != self.connection.statements.generation:
             raise ProgrammingError("the rows of this cursor are gone: its connection was reset")
         yield from self.connection.claim(self)
 
     def _more(self, count: int) -> Command[ResultSet]:
         session = self.connection.session
         if self._serving and self._own is not None:
-            return (yield from fetch(session, self._own, max(self._prefetch, count)))
+            return (yield from fetch(session, self._own.prepared, max(self._prefetch, count)))
         return (yield from read_rows(session, max(count, 1) if count >= 0 else -1))
 
     @property

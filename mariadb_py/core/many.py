@@ -9,20 +9,28 @@ from __future__ import annotations
 
 from itertools import chain
 
-from mariadb_protocol import ErrPacket, OkPacket, ParameterError, ResultSet, read_bulk, send_bulk
+from mariadb_protocol import (
+    ErrPacket,
+    OkPacket,
+    ParameterError,
+    ProtocolError,
+    ResultSet,
+    read_bulk,
+    send_bulk,
+)
 from mariadb_protocol.bulk import CHUNK_SIZE, BulkEncoder
 from mariadb_protocol.constants import Capability
-from mariadb_protocol.indicator import IGNORE_ROW, NULL, MrdbIndicator
+from mariadb_protocol.indicator import DEFAULT, IGNORE, IGNORE_ROW, NULL, MrdbIndicator
 from mariadb_protocol.params import plain
+from mariadb_protocol.sql import first_word
 
 from ..exceptions import Error, NotSupportedError, ProgrammingError
 from .failure import protocol_failure, server_error
-from .statements import leading_keyword
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from typing import Any
+    from typing import Any, TypeVar
 
     from mariadb_protocol import Prepared
     from mariadb_protocol.bulk import Chunk
@@ -32,11 +40,17 @@ if TYPE_CHECKING:
 
     from .cursor import CursorCore
 
+    T = TypeVar("T", bound=Exception)
+
 NOT_IN_BULK = 1295  # the server's error for a statement that it does not run in bulk, such as INSERT ... SELECT
 FIRST_CHUNK = 1 << 14  # bytes that any server takes, so that few rows need no question about its limit
-HEADER_SIZE = 64  # at least what stands in front of the rows in a packet, without the types
+HEADER_SIZE = 7  # bytes in front of the types and rows of a chunk
+_UNDONE_AS_A_WHOLE = (b"INSERT", b"REPLACE")  # to transactional engines, a bulk of these is one statement
+# The user's completion_type may be CHAIN or RELEASE.
+_COMMIT, _ROLLBACK = b"COMMIT AND NO CHAIN NO RELEASE", b"ROLLBACK AND NO CHAIN NO RELEASE"
 # What only an extreme value of these is wrong with is found when it is packed.
 _HARMLESS = frozenset((type(None), bool, int, str, bytes, MrdbIndicator))
+_ONLY_IN_BULK = (DEFAULT, IGNORE)
 
 
 def execute_many(
@@ -57,7 +71,7 @@ def execute_many(
     yield from connection.claim(cursor)
     cursor.begin(sql, statement)
     bulk = statement.style is not None and connection.session.negotiated(Capability.MARIADB_BULK)
-    bulk = bulk and leading_keyword(statement.prepared) != b"CALL"
+    bulk = bulk and first_word(statement.prepared) != b"CALL"
     if unit_results and not (bulk and connection.session.negotiated(Capability.MARIADB_BULK_UNIT_RESULTS)):
         raise NotSupportedError("results of each row need placeholders, and MariaDB 11.5 or later")
     run = _Run(cursor, statement, rows)
@@ -65,7 +79,7 @@ def execute_many(
         yield from run.in_bulk(unit_results) if bulk else run.one_by_one()
     except ParameterError as error:
         raise run.mark(protocol_failure(error)) from None
-    except Error as error:
+    except (Error, ProtocolError) as error:
         run.mark(error)
         raise
     run.finish()
@@ -79,8 +93,8 @@ class _Run:
     """
 
     __slots__ = (
-        *("_affected", "_cursor", "_early", "_first_id", "_given", "_ignored", "_results", "_rows", "_statement"),
-        *("_taken", "done"),
+        *("_affected", "_began", "_cursor", "_early", "_first_id", "_given", "_ignored", "_results", "_rows"),
+        *("_statement", "_taken", "done"),
     )
 
     def __init__(self, cursor: CursorCore, statement: Statement, rows: Iterable[Any] | None) -> None:
@@ -90,15 +104,17 @@ class _Run:
         self._rows = self._read()
         self._taken = 0  # rows that were looked at
         self._ignored = 0  # of these, rows with IGNORE_ROW
-        self._early: list[Sequence[Any]] | None = []  # rows from before the server's first answer
+        # Rows from before the server's first answer, with their numbers.
+        self._early: list[tuple[int, Sequence[Any]]] | None = []
+        self._began = False  # autocommit is off for the time being: each chunk is committed by us
         self._affected = 0
         self._first_id: int | None = None
         self._results: list[ResultSet] = []  # the rows of RETURNING, of the unit results, or of a procedure
         self.done = 0
 
-    def mark(self, error: Error) -> Error:
+    def mark(self, error: T) -> T:
         """Say in an error how many rows came before it."""
-        error.rows_done = self.done
+        error.rows_done = self.done  # type: ignore[attr-defined]  # a ProtocolError is about to become an Error
         return error
 
     # Rows
@@ -109,34 +125,36 @@ class _Run:
             self._taken += 1
             values = _values(self._statement, row, self._taken)
             # The server has no use for IGNORE_ROW, and on 10.11 refuses it.
-            if MrdbIndicator in map(type, values) and any(value is IGNORE_ROW for value in values):
+            if _ignored(values):
                 self._ignored += 1
                 continue
             if self._early is not None:
-                self._early.append(values)
+                self._early.append((self._taken, values))
             yield values
 
-    def _check_all(self) -> None:
+    def _check_all(self, bulk: bool) -> None:
         """Find what is wrong in rows that are all there already, before the first of them is sent."""
         if isinstance(self._given, (list, tuple)):
             for number, row in enumerate(self._given, 1):
-                _check(_values(self._statement, row, number), number)
+                values = _values(self._statement, row, number)
+                if not _ignored(values):
+                    _check(values, number, bulk)
 
     # Ways to run them
 
     def one_by_one(self) -> Command[None]:
         """Execute the statement for each row, in a round trip each."""
-        self._check_all()
-        yield from self._each(self._rows)
-
-    def _each(self, rows: Iterator[Sequence[Any]]) -> Command[None]:
-        self._early = None
         statement = self._statement
-        for number, values in enumerate(rows, 1):
-            _check(values, number)
+        self._check_all(False)
+        early, self._early = self._early or (), None
+        for number, values in early:
+            _check(values, number, False)
+        for number, values in chain(early, ((self._taken, values) for values in self._rows)):
+            _check(values, number, False)
             encoded = statement.encode([None if value is NULL else value for value in values])
-            for answer in (yield from self._cursor.answers(statement.prepared, encoded)):
-                self._add(answer, 0)
+            answers = yield from self._cursor.answers(statement.prepared, encoded)
+            for answer in answers:
+                self._add(answer, len(answers) == 1)  # of a procedure each result stands for itself
             self.done += 1
 
     def in_bulk(self, unit_results: bool) -> Command[None]:
@@ -144,28 +162,54 @@ class _Run:
         statements = self._cursor.connection.statements
         text = self._statement.prepared
         columns = len(self._statement.parts) - 1
-        first_size = min(FIRST_CHUNK, statements.unchecked - HEADER_SIZE - 2 * columns)
+        first_size = min(FIRST_CHUNK, statements.unchecked - 1 - HEADER_SIZE - 2 * columns)
         encoder = BulkEncoder(self._rows, columns, first_size)
         chunk = encoder.next_chunk()
         if chunk is None:
             return
         if len(chunk.body) >= first_size or self._taken - self._ignored > chunk.count:
             # There is more than fits into one chunk.
-            self._check_all()
-            limit = yield from statements.packet_limit()
-            encoder.limit = limit - HEADER_SIZE - len(chunk.types)
+            self._check_all(True)
+            yield from statements.packet_limit()
+            encoder.limit = statements.unchecked - 1 - HEADER_SIZE - len(chunk.types)
             encoder.size = min(CHUNK_SIZE, encoder.limit)
         prepared = yield from statements.obtain(text)
         try:
-            while chunk is not None:
-                chunk = yield from self._chunk(prepared, chunk, encoder, unit_results)
-            return
+            return (yield from self._chunks(prepared, chunk, encoder, unit_results))
         except Error as error:
-            if error.errno != NOT_IN_BULK or self.done or unit_results or prepared.metadata is not None:
+            if error.errno != NOT_IN_BULK or self.done or unit_results or prepared.selects:
                 raise
         finally:
             statements.release(text, prepared)
-        yield from self._each(chain(self._early or (), self._rows))
+        yield from self.one_by_one()
+
+    def _chunks(
+        self, prepared: Prepared, chunk: Chunk | None, encoder: BulkEncoder, unit_results: bool
+    ) -> Command[None]:
+        """Run this chunk and the ones behind it; with autocommit, each is executed as a whole or not at all."""
+        connection = self._cursor.connection
+        # The server commits each row by itself. Not by START TRANSACTION: that would end LOCK TABLES.
+        piecemeal = first_word(self._statement.prepared) not in _UNDONE_AS_A_WHOLE
+        try:
+            while chunk is not None:
+                if piecemeal and chunk.count > 1 and connection.autocommit and not connection.in_transaction:
+                    self._began = True
+                    yield from self._aside(b"SET autocommit=0")
+                chunk = yield from self._chunk(prepared, chunk, encoder, unit_results)
+        except BaseException:
+            if self._began and not connection.session.broken:
+                yield from self._aside(_ROLLBACK)
+            raise
+        finally:
+            if self._began and not connection.session.broken:
+                yield from self._aside(b"SET autocommit=1")
+
+    def _aside(self, statement: bytes) -> Command[None]:
+        """Run a statement that is none of the user's: what the server says of it is no news to him."""
+        session = self._cursor.connection.session
+        known = session.changed, session.warnings
+        yield from self._cursor.connection.command(statement)
+        session.changed, session.warnings = known
 
     def _chunk(
         self, prepared: Prepared, chunk: Chunk, encoder: BulkEncoder, unit_results: bool
@@ -181,7 +225,10 @@ class _Run:
         except BaseException as error:  # raised when the server's answer has been read
             failure = error
         try:
-            self._add((yield from read_bulk(session)), chunk.count)
+            self._add((yield from read_bulk(session)), True)
+            if self._began:
+                yield from self._aside(_COMMIT)
+            self.done += chunk.count
         finally:
             if failure is not None:
                 raise failure
@@ -189,15 +236,15 @@ class _Run:
 
     # Results
 
-    def _add(self, answer: Answer, rows: int) -> None:
+    def _add(self, answer: Answer, joins: bool) -> None:
+        """Take an answer; if it `joins`, to the rows before it that have the same columns."""
         end = answer.end if isinstance(answer, ResultSet) else answer
         if isinstance(end, ErrPacket):
             raise server_error(end)
-        self.done += rows
         self._early = None
         if isinstance(answer, ResultSet):
             last = self._results[-1] if self._results else None
-            if last is None or not _alike(last, answer):
+            if last is None or not joins or not _alike(last, answer):
                 self._results.append(answer)
             else:
                 last.rows += answer.rows
@@ -221,10 +268,15 @@ def _values(statement: Statement, row: Any, number: int) -> Sequence[Any]:
         raise ParameterError(f"Invalid number of parameters in row {number}: {error}") from None
 
 
-def _check(values: Sequence[Any], number: int) -> None:
-    """Refuse values of a row that have no counterpart in MariaDB."""
+def _ignored(values: Sequence[Any]) -> bool:
+    """The row is not to be executed."""
+    return MrdbIndicator in map(type, values) and any(value is IGNORE_ROW for value in values)
+
+
+def _check(values: Sequence[Any], number: int, bulk: bool) -> None:
+    """Refuse values of a row that have no counterpart in MariaDB, or none outside of a bulk."""
     for column, value in enumerate(values, 1):
-        if type(value) not in _HARMLESS:
+        if type(value) not in _HARMLESS or (not bulk and type(value) is MrdbIndicator and value in _ONLY_IN_BULK):
             try:
                 plain(value)
             except ParameterError as error:

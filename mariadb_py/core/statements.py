@@ -18,7 +18,8 @@ from mariadb_protocol import (
     prepare_and_execute,
     query,
 )
-from mariadb_protocol.constants import Status
+from mariadb_protocol.commands.statement import ID_END, execution_size
+from mariadb_protocol.constants import MAX_PAYLOAD, Capability, Status
 from mariadb_protocol.params import encode_text
 from mariadb_protocol.sql import looks_back, may_change_session, parse
 
@@ -45,11 +46,12 @@ _SAFE_CHARSETS = (CHARSET, "utf8mb3", "utf8", "ascii")
 # Statements taken apart that a connection remembers, and the longest one, in bytes.
 PARSED_KEPT = 256
 PARSED_SIZE_KEPT = 16384
-# A statement from this size on is compared with the server's max_allowed_packet before it is sent.
+# A command from this size on is compared with the server's max_allowed_packet before it is sent.
 UNCHECKED_SIZE = 1 << 20
 # Longer statements are prepared in a round trip of their own: two commands in one write should fit the socket's buffer.
 PIPELINED_SIZE = 1 << 16
-UNKNOWN_STATEMENT = 1243  # the server's error for "the last one prepared" where there is none
+UNKNOWN_STATEMENT = 1243  # the server's error for an id that no statement has
+TOO_MANY_STATEMENTS = 1461  # the server's error where all its sessions together have max_prepared_stmt_count
 
 # The first word of a statement that goes by the binary protocol if it has parameters; CALL does even without.
 _BINARY_KEYWORDS = (b"INSERT", b"UPDATE", b"REPLACE", b"DELETE", b"CALL", b"DO")
@@ -80,6 +82,33 @@ def wants_binary(keyword: bytes, values: Iterable[Any]) -> bool:
     return keyword in _BINARY_KEYWORDS or any(isinstance(value, _BINARY_TYPES) for value in values)
 
 
+def command_size(statement: bytes, parameters: Sequence[Encoded] | None) -> int:
+    """Bytes of the longest command that runs a statement; without parameters for the binary protocol as None or ()."""
+    size = 1 + len(statement)
+    return max(size, execution_size(parameters)) if parameters else size
+
+
+class Owned:
+    """A statement prepared for one owner. If he is lost before `Statements.close`, the next statement does that.
+
+    Attributes:
+        prepared: the statement.
+        generation: of the statements that it was made among.
+        lost: where to leave it, whoever uses the connection at that moment; None: it is given up.
+    """
+
+    __slots__ = ("generation", "lost", "prepared")
+
+    def __init__(self, prepared: Prepared, generation: int, lost: list[Owned]) -> None:
+        self.prepared = prepared
+        self.generation = generation
+        self.lost: list[Owned] | None = lost
+
+    def __del__(self) -> None:
+        if self.lost is not None:
+            self.lost.append(self)
+
+
 class Statements:
     """The statements of one session.
 
@@ -89,7 +118,8 @@ class Statements:
         generation: counts how often the server has forgotten all prepared statements.
 
     Attributes:
-        unchecked: statements of fewer bytes are sent without asking whether the server takes so much.
+        unchecked: commands of fewer bytes are sent without asking whether the server takes so much; once that is known,
+            others are not sent.
         asked: something was done in this session since it was set up.
         untracked: a statement may have changed the session in a way that the server does not report; only looked after
             where `watch` is set.
@@ -98,16 +128,17 @@ class Statements:
     """
 
     __slots__ = (
-        *("_kept", "_limit", "_parsed", "_pipeline", "_session", "_size"),
-        *("_context", "asked", "generation", "revived", "unchecked", "untracked", "watch"),
+        *("_kept", "_limit", "_options", "_parsed", "_pipeline", "_session", "_size", "_tracked"),
+        *("_context", "_lost", "asked", "generation", "revived", "unchecked", "untracked", "watch"),
     )
 
     def __init__(self, session: Session, options: ConnectOptions, generation: int = 0) -> None:
         self._session = session
+        self._options = options
         self._size = options.prep_stmt_cache_size if options.cache_prep_stmts else 0
         self._pipeline = options.pipeline
         self._limit = options.max_allowed_packet
-        self.unchecked = UNCHECKED_SIZE if self._limit is None else self._limit
+        self.unchecked = UNCHECKED_SIZE if self._limit is None else self._limit - self._margin(self._limit)
         self._kept: dict[bytes, Prepared] = {}
         self._context: tuple[str | None, int] = (None, 0)  # database and sql_mode in which they were prepared
         self._parsed: dict[tuple[bytes, int], tuple[Statement, bytes]] = {}
@@ -116,6 +147,8 @@ class Statements:
         self.asked = False
         self.watch = options.reconnect
         self.revived = False
+        self._lost: list[Owned] = []
+        self._tracked = self._tracks()
 
     # What to send
 
@@ -146,7 +179,10 @@ class Statements:
         self._check_charset()
         if binary or wants_binary(keyword, values):
             return statement.prepared, statement.encode(values)
-        return statement.fill_in(values, bool(self._session.status & Status.NO_BACKSLASH_ESCAPES)), None
+        no_backslash_escapes = bool(self._session.status & Status.NO_BACKSLASH_ESCAPES)
+        # It is one of `_SAFE_CHARSETS` then.
+        utf8 = self._tracked and "character_set_client" in self._session.variables
+        return statement.fill_in(values, no_backslash_escapes, utf8), None
 
     def _check_charset(self) -> None:
         charset = self._session.variables.get("character_set_client", CHARSET)
@@ -156,9 +192,14 @@ class Statements:
     def _noticed(self, sql: str | bytes) -> bytes:
         text = encode_statement(sql)
         self.asked = True
+        while self._lost:
+            self.close(self._lost.pop())
+        upper = text.upper()
         # Also where the server does not report it: the tracker can be off, and most of sql_mode has no status flag.
-        if self._kept and (text.lstrip()[:3].upper() in (b"USE", b"SET") or b"SQL_MODE" in text.upper()):
+        if self._kept and (upper.lstrip()[:3] in (b"USE", b"SET") or b"SQL_MODE" in upper):
             self._drop()
+        if b"SESSION_TRACK" in upper:
+            self._tracked = False
         if self.watch and may_change_session(text):
             self.untracked = True
         if self.revived and looks_back(text):
@@ -198,19 +239,26 @@ class Statements:
             answer = yield from query(self._session, b"SELECT @@max_allowed_packet")
             if not isinstance(answer, ResultSet) or len(answer.rows) != 1:
                 raise OperationalError("the server does not tell its max_allowed_packet")
-            limit = self._limit = self.unchecked = int(answer.rows[0][0])
+            limit = self._limit = int(answer.rows[0][0])
+            self.unchecked = limit - self._margin(limit)
         return limit
+
+    def _margin(self, limit: int) -> int:
+        """What the server counts besides a command: in a compressed frame, the packets' headers."""
+        compressed = self._options.compress or self._options.client_flag & Capability.COMPRESS
+        return 4 * (limit // MAX_PAYLOAD + 1) if compressed else 0
 
     def check_size(self, size: int) -> Command[None]:
         """Refuse what the server would not take: it would close the connection.
 
         Raises:
-            OperationalError: errno 2020, a statement of `size` bytes does not fit into max_allowed_packet.
+            OperationalError: errno 2020, a command of `size` bytes does not fit into max_allowed_packet.
         """
         if size < self.unchecked:
             return
         limit = yield from self.packet_limit()
-        if size >= limit:
+        if size >= self.unchecked:
+            size += limit - self.unchecked
             raise OperationalError(
                 f"the statement has {size} bytes, and max_allowed_packet is {limit}; nothing was sent",
                 errno=CR_NET_PACKET_TOO_LARGE,
@@ -224,7 +272,7 @@ class Statements:
         kept = self._kept.pop(statement, None)
         if kept is not None:
             answer = yield from execute(self._session, kept, parameters, minimum)
-            if not (isinstance(answer, ErrPacket) and answer.errno == UNKNOWN_STATEMENT):
+            if not _unknown(answer, kept.id):
                 self._kept[statement] = kept
                 return answer
             # Something between us and the server has forgotten it. Nothing was executed.
@@ -232,23 +280,29 @@ class Statements:
         self.release(statement, prepared)
         return answer
 
-    def prepare(self, statement: bytes) -> Command[Prepared]:
-        """Prepare a statement for one owner, who has to `close` it."""
+    def prepare_own(self, statement: bytes) -> Command[Owned]:
+        """Prepare a statement for one owner, who is to `close` it."""
+        return Owned((yield from self._prepare(statement)), self.generation, self._lost)
+
+    def _prepare(self, statement: bytes) -> Command[Prepared]:
         prepared = yield from prepare(self._session, statement)
+        if isinstance(prepared, ErrPacket) and self._makes_room(prepared):
+            prepared = yield from prepare(self._session, statement)
         if isinstance(prepared, ErrPacket):
             raise server_error(prepared)
         return prepared
 
-    def close(self, prepared: Prepared, generation: int) -> None:
-        """Give up a statement that `prepare` made in this generation."""
-        if generation == self.generation and not self._session.broken:
-            close_statement(self._session, prepared)
+    def close(self, owned: Owned) -> None:
+        """Give up a statement that `prepare_own` made."""
+        owned.lost = None
+        if owned.generation == self.generation and not self._session.broken:
+            close_statement(self._session, owned.prepared)
 
     def obtain(self, statement: bytes) -> Command[Prepared]:
         """The statement, prepared now or earlier, for one owner who gives it back by `release`."""
         self._check_context()
         found = self._kept.pop(statement, None)
-        return found if found is not None else (yield from self.prepare(statement))
+        return found if found is not None else (yield from self._prepare(statement))
 
     def release(self, statement: bytes, prepared: Prepared) -> None:
         """Keep a statement for the next time, or give it up."""
@@ -258,6 +312,13 @@ class Statements:
                 close_statement(self._session, self._kept.pop(next(iter(self._kept))))
         else:
             close_statement(self._session, prepared)
+
+    def _makes_room(self, refusal: ErrPacket) -> bool:
+        """Give up the statements that are kept, if that may help."""
+        if refusal.errno != TOO_MANY_STATEMENTS or not self._kept:
+            return False
+        self._drop()
+        return True
 
     def _check_context(self) -> None:
         """A prepared statement keeps the database and sql_mode in which it was prepared: others need a new one."""
@@ -276,25 +337,40 @@ class Statements:
         """The server has forgotten all statements: after a reset, a change of user, a new connection."""
         self._kept.clear()
         self.generation += 1
+        self._tracked = self._tracks()
+
+    def _tracks(self) -> bool:
+        """A new session's variables, as far as they are known, are not out of date."""
+        return "session_track" not in (self._options.init_command or "").lower()
 
     def _prepare_and_execute(
         self, statement: bytes, parameters: Sequence[Encoded], minimum: int
     ) -> Command[tuple[Prepared, Answer]]:
         if not self._pipelined(statement, parameters):
-            prepared = yield from self.prepare(statement)
+            prepared = yield from self._prepare(statement)
             return prepared, (yield from execute(self._session, prepared, parameters, minimum))
+        expected = self._session.prepared + 1
         outcome, answer = yield from prepare_and_execute(self._session, statement, parameters, minimum)
         if isinstance(outcome, ErrPacket):
-            raise server_error(outcome)
-        if isinstance(answer, ErrPacket) and answer.errno == UNKNOWN_STATEMENT:
-            # Something between us and the server does not know "the last one prepared". Nothing was executed.
-            self._pipeline = False
-            answer = yield from execute(self._session, outcome, parameters, minimum)
-        return outcome, answer
+            if not self._makes_room(outcome):
+                raise server_error(outcome)
+            outcome = yield from self._prepare(statement)
+        elif _unknown(answer, expected):
+            # It got another id: a higher one behind PREPARE or EXECUTE IMMEDIATE in SQL, which count too. Otherwise
+            # something between us and the server numbers in its own way, and will do so again.
+            self._pipeline = outcome.id > expected
+        else:
+            return outcome, answer
+        return outcome, (yield from execute(self._session, outcome, parameters, minimum))
 
     def _pipelined(self, statement: bytes, parameters: Sequence[Encoded]) -> bool:
         pipeline = self._pipeline
         if pipeline is None:
             pipeline = self._pipeline = self._session.mariadb
         size = len(statement) + sum(len(value) for _, value in parameters)
-        return pipeline and size <= PIPELINED_SIZE
+        return pipeline and size <= PIPELINED_SIZE and self._session.prepared + 1 < ID_END
+
+
+def _unknown(answer: Answer, statement_id: int) -> bool:
+    """Nothing was executed, as no statement has this id; rather than inside of a procedure, by EXECUTE of a name."""
+    return isinstance(answer, ErrPacket) and answer.errno == UNKNOWN_STATEMENT and f"({statement_id})" in answer.message

@@ -222,7 +222,9 @@ class Link:
                 self._loss_known = True
                 self.drop()
             if isinstance(error, ProtocolError):
-                raise self._failure(error) from error
+                failure = self._failure(error)
+                failure.rows_done = getattr(error, "rows_done", None)  # of executemany()
+                raise failure from error
             raise
 
     def _drive(self, operation: Command[T], deadline: float | None, bound: str) -> T:

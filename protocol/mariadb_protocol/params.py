@@ -60,18 +60,19 @@ def plain(value: Any) -> Plain:
     return (_READERS.get(type(value)) or _find_reader(value))(value)
 
 
-def literal(value: Any, no_backslash_escapes: bool) -> bytes:
+def literal(value: Any, no_backslash_escapes: bool, utf8: bool = False) -> bytes:
     """`value` as an SQL literal in UTF-8.
 
     Args:
         value: as for `plain`, which also says the errors.
         no_backslash_escapes: the session's sql_mode has NO_BACKSLASH_ESCAPES.
+        utf8: it is known that the session's character_set_client is UTF-8 or ASCII.
     """
     kind, data = plain(value)
     if kind == Kind.TEXT:
-        return _quoted(data, b"_utf8mb4", no_backslash_escapes)
+        return _quoted(data, b"_utf8mb4", no_backslash_escapes, utf8)
     if kind == Kind.BINARY:
-        quoted = _quoted(data, b"_binary", no_backslash_escapes)
+        quoted = _quoted(data, b"_binary", no_backslash_escapes, utf8)
         return quoted if quoted[0] == ord("_") else b"_binary" + quoted
     return _LITERALS[kind](data)
 
@@ -107,10 +108,10 @@ def encode_text(text: str, what: str) -> bytes:
 # Literals
 
 
-def _quoted(text: bytes, introducer: bytes, no_backslash_escapes: bool) -> bytes:
+def _quoted(text: bytes, introducer: bytes, no_backslash_escapes: bool, utf8: bool) -> bytes:
     """A string literal; without the introducer where that says nothing new."""
     if not no_backslash_escapes and b"\\" in text:
-        if not text.isascii():
+        if not utf8 and not text.isascii():
             # In gbk, sjis and big5 a backslash can be the second half of a character: should the session speak one of
             # these without our knowledge, an escape would not be one. Hexadecimal digits are the same everywhere.
             return b"%s X'%s'" % (introducer, text.hex().encode())

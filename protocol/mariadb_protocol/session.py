@@ -106,6 +106,7 @@ class Session:
         changed: the server reported a change of its session's state (session_track_state_change); set it back at will.
         transaction: state of the transaction as the server tracks it (session_track_transaction_info), or "".
         events: what the server reports, as (name, value), for somebody to take; None: not wanted.
+        prepared: no statement that the server has prepared has a higher id.
         unknown_plugins: authentication plugins that the server asked for and this client lacks.
         cause: what broke the session, None while it is whole.
     """
@@ -124,6 +125,7 @@ class Session:
             "last_end",
             "last_end_ok",
             "limits",
+            "prepared",
         ),
         *("metadata", "row_metadata", "schema", "shape", "shapes", "state", "status", "stream", "unknown_plugins"),
         *("variables", "warnings"),
@@ -151,6 +153,7 @@ class Session:
         self.unknown_plugins: list[str] = []
         self.cause: str | None = None
         self.binary = False  # rows come in the binary protocol
+        self.prepared = 0
         self.executed: Prepared | None = None  # the statement whose first result comes next
         # The result set whose rows come next, and the layouts seen so far, by the bytes that describe them.
         self.row_metadata: ResultMetadata | None = None

@@ -61,26 +61,26 @@ class Statement:
         self._glue = [_apart(part, index > 0, index < last) for index, part in enumerate(parts)]
         self.prepared = b"?".join(self._glue)
 
-    def interpolate(self, parameters: Any, no_backslash_escapes: bool) -> bytes:
+    def interpolate(self, parameters: Any, no_backslash_escapes: bool, utf8: bool = False) -> bytes:
         """The statement with literals in the place of its placeholders.
 
         Args:
             parameters: a sequence, or for style pyformat a mapping. Ignored if there are no placeholders.
-            no_backslash_escapes: the session's sql_mode has NO_BACKSLASH_ESCAPES.
+            no_backslash_escapes, utf8: as for `params.literal`.
 
         Raises:
             ParameterError: not of the kind that the style wants, too few or too many, or one that has no literal.
         """
-        return self.fill_in(self.values(parameters), no_backslash_escapes)
+        return self.fill_in(self.values(parameters), no_backslash_escapes, utf8)
 
-    def fill_in(self, values: Sequence[Any], no_backslash_escapes: bool) -> bytes:
+    def fill_in(self, values: Sequence[Any], no_backslash_escapes: bool, utf8: bool = False) -> bytes:
         """As `interpolate`, for `values` that `values()` gave."""
         glue = self._glue
         if self.style is None:
             return glue[0]
         pieces = [b""] * (2 * len(glue) - 1)
         pieces[::2] = glue
-        pieces[1::2] = self._each(lambda value: literal(value, no_backslash_escapes), values)
+        pieces[1::2] = self._each(lambda value: literal(value, no_backslash_escapes, utf8), values)
         return b"".join(pieces)
 
     def encode(self, values: Sequence[Any]) -> list[Encoded]:
@@ -155,6 +155,21 @@ def parse(
         ParameterError: several placeholder styles, or a comment for certain versions and the version is not known.
     """
     return _Scanner(statement, no_backslash_escapes, ansi_quotes, version, mariadb).scan()
+
+
+# Blanks, parentheses and comments, but for those that the server executes. In each place only one alternative fits, so
+# that nothing is tried twice.
+_IN_FRONT = (
+    rb"(?:[\0-\x20(]|--(?=[\0-\x20]|\Z)[^\n]*(?:\n|\Z)|#[^\n]*(?:\n|\Z)|/\*(?!M?!)(?:[^*]|\*(?!/))*\*/)*([A-Za-z]+)"
+)
+
+
+def first_word(statement: bytes) -> bytes:
+    """The word that a statement begins with, in capitals; b"" if there is none, or in a comment that is executed."""
+    import re
+
+    found = re.match(_IN_FRONT, statement)
+    return found[1].upper() if found is not None else b""
 
 
 _LOAD = (

@@ -308,11 +308,44 @@ def test_procedures_run_row_by_row(connection: Connection) -> None:
         with connection.cursor(**keywords) as cursor:
             cursor.executemany("CALL put(?)", [(1,), (2,), (3,)])
             assert (cursor.rowcount, cursor.description) == (3, None)
-            cursor.executemany("CALL show_one(?)", iter([(1,), (2,)]))  # results of the same columns are one
-            assert (cursor.fetchall(), cursor.nextset()) == ([(1,), (2,)], None)
+            cursor.executemany("CALL show_one(?)", iter([(1,), (2,)]))
+            assert results(cursor) == [(False, [(1,)]), (False, [(2,)])]
             cursor.executemany("CALL show_two(?)", [(1,), (5,)])
-            found = [cursor.fetchall()]
-            while cursor.nextset():
-                found.append(cursor.fetchall())
-            assert found == [[(1,)], [(2, "b")], [(5,)], [(6, "b")]]
+            assert results(cursor) == [(False, rows) for rows in ([(1,)], [(2, "b")], [(5,)], [(6, "b")])]
             assert works(connection)
+
+
+def results(cursor: Cursor) -> list[tuple[bool, list[Any]]]:
+    """All results: whether they are OUT parameters, and their rows."""
+    found = [(cursor.sp_outparams, cursor.fetchall())]
+    while cursor.nextset():
+        found.append((cursor.sp_outparams, cursor.fetchall()))
+    return found
+
+
+@pytest.mark.parametrize("buffered", [True, False])
+def test_out_parameters_are_no_rows_of_the_procedure(connection: Connection, buffered: bool) -> None:
+    ask(connection, "CREATE OR REPLACE PROCEDURE both_ways(INOUT x INT) BEGIN SELECT x; SELECT x; SET x = x + 10; END")
+    ask(connection, "CREATE OR REPLACE PROCEDURE only_out(OUT x INT) SET x = 5")
+    with connection.cursor(buffered=buffered) as cursor:
+        cursor.executemany("CALL both_ways(?)", [(1,), (2,)])
+        assert results(cursor) == [
+            *((False, [(1,)]), (False, [(1,)]), (True, [(11,)])),
+            *((False, [(2,)]), (False, [(2,)]), (True, [(12,)])),
+        ]
+        cursor.executemany("CALL only_out(?)", [(1,), (2,)])
+        assert results(cursor) == [(True, [(5,)]), (True, [(5,)])]
+        cursor.executemany("INSERT INTO many (a) VALUES (?) RETURNING a", [(1,), (2,)])
+        assert results(cursor) == [(False, [(1,), (2,)])]
+        cursor.executemany("INSERT INTO many (a) VALUES (?)", [(1,), (2,)])
+        assert not cursor.sp_outparams
+
+
+def test_a_call_behind_a_comment(connection: Connection) -> None:
+    """What happened before decides nothing; the statement has learnt of columns meanwhile."""
+    ask(connection, "CREATE OR REPLACE PROCEDURE show_one(x INT) SELECT x")
+    with connection.cursor() as cursor:
+        for sql in ("/* x */ CALL show_one(?)", "/*! CALL show_one(?) */"):
+            for _ in range(2):
+                cursor.executemany(sql, [(1,), (2,)])
+                assert results(cursor) == [(False, [(1,)]), (False, [(2,)])]

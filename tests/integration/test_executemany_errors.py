@@ -125,6 +125,24 @@ def test_what_an_engine_without_transactions_keeps(connection: Connection, faili
     assert works(connection)
 
 
+def test_rows_done_where_the_connection_is_lost(connect: Connector, connection: Connection) -> None:
+    """By the server, which says goodbye while the answer is read."""
+    victim = connect(autocommit=True, max_allowed_packet=16384)
+    ask(connection, "CREATE OR REPLACE TABLE lost (v INT)")
+
+    def rows() -> Iterator[tuple[int]]:
+        for number in range(20_000):
+            if number == 10_000:
+                ask(connection, f"KILL {victim.connection_id}")
+            yield (number,)
+
+    with pytest.raises(OperationalError) as caught:
+        executemany(victim, rows(), "INSERT INTO lost VALUES (?)")
+    assert caught.value.errno in (1317, 1927, 2006, 2013)
+    assert caught.value.rows_done in range(6000, 10_001)  # the chunk before the present one is not answered yet
+    assert ask(connection, "SELECT COUNT(*) FROM lost") >= caught.value.rows_done
+
+
 def test_rows_can_go_on_behind_the_ones_that_are_done(connection: Connection) -> None:
     rows = [(number if number != 2000 else 5, PAD) for number in range(COUNT)]
     with pytest.raises(IntegrityError) as caught:
@@ -343,6 +361,19 @@ def test_indicators_that_only_a_bulk_has(connection: Connection, indicator: Any)
         executemany(connection, [(indicator,)], "CALL p(?)")
     executemany(connection, [(1,), (INDICATOR.IGNORE_ROW,), (3,)], "CALL p(?)")
     assert stored(connection) == [1, 3]
+
+
+@pytest.mark.parametrize("indicator", [INDICATOR.DEFAULT, INDICATOR.IGNORE])
+@pytest.mark.parametrize("generated", [False, True])
+def test_indicators_are_found_before_the_first_row(connection: Connection, indicator: Any, generated: bool) -> None:
+    """Where the server refuses to run the statement in bulk."""
+    rows = [(1,), (INDICATOR.IGNORE_ROW,), (INDICATOR.NULL,), (2,), (indicator,)]
+    with pytest.raises(ProgrammingError, match=r"^row 5, column 1: a MrdbIndicator cannot be a parameter") as caught:
+        executemany(connection, iter(rows) if generated else rows, "INSERT INTO failing SELECT COALESCE(?, 9), 'x'")
+    assert caught.value.rows_done == 0
+    assert stored(connection) == []
+    executemany(connection, rows[:4], "INSERT INTO failing SELECT COALESCE(?, 9), 'x'")
+    assert stored(connection) == [1, 2, 9]
 
 
 # Packets

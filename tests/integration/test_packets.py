@@ -189,6 +189,33 @@ def test_what_just_fits_is_sent(connect: Connector, kind: str) -> None:
     assert affected(connect(), "SELECT ?", (data,), binary=kind == "binary") == [(data,)]
 
 
+@pytest.mark.parametrize("compress", [True, False])
+@pytest.mark.parametrize("kind", ["text", "statement", "binary", "prepared", "many parameters"])
+def test_at_the_border_it_is_refused_or_it_works(connect_own: Connector, compress: bool, kind: str) -> None:
+    """Never is a connection lost."""
+    limit = 65536
+    ask(connect_own(), f"SET GLOBAL max_allowed_packet = {limit}")
+    try:
+        connection = connect_own(compress=compress, max_allowed_packet=limit)
+        marks, more = ("?" + ", ?" * 300, [None] * 300) if kind == "many parameters" else ("?", [])
+        head, fits = f"SELECT {marks} -- ", set()
+        for size in range(limit - (1000 if more else 60), limit + 1):
+            text, data = ("x", "x" * size) if kind != "statement" else ("x" * (size - len(head)), "x")
+            keywords = {} if kind == "text" else {"prepared": True} if kind == "prepared" else {"binary": True}
+            try:
+                assert affected(connection, head + text, (data, *more), **keywords)[0][0] == data
+                fits.add(size)
+            except OperationalError as error:
+                assert error.errno == 2020
+        assert works(connection)
+        # The server takes less than its limit, where a compressed packet counts with its header.
+        largest = {"statement": limit - 2, "binary": limit - 18, "prepared": limit - 18, "many parameters": limit - 655}
+        assert max(fits) == largest.get(kind, limit - 16) - 4 * compress
+        assert fits == set(range(min(fits), max(fits) + 1))
+    finally:
+        ask(connect_own(), "SET GLOBAL max_allowed_packet = DEFAULT")
+
+
 def test_the_limit_is_asked_for_once_and_only_if_it_matters(connect: Connector) -> None:
     connection = connect()
 

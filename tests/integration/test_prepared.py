@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
@@ -13,6 +14,7 @@ from tests.support.running import ask, works
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from mariadb_py import Connection
@@ -289,6 +291,175 @@ def test_more_statements_than_the_server_allows(connect_own: Connector) -> None:
         assert works(connection)
     finally:
         ask(connection, "SET GLOBAL max_prepared_stmt_count = DEFAULT")
+
+
+@pytest.fixture
+def paid(connect_own: Connector) -> Iterator[Connection]:
+    """Has tables of what is paid and seen; another session makes the server full, and empties it afterwards."""
+    connection = connect_own(autocommit=True)
+    for table in ("paid", "seen"):
+        ask(connection, f"CREATE OR REPLACE TABLE {table} (v INT)")
+    try:
+        yield connection
+    finally:
+        ask(connection, "SET GLOBAL max_prepared_stmt_count = DEFAULT")
+
+
+def fill_up(connection: Connection) -> None:
+    ask(connection, f"SET GLOBAL max_prepared_stmt_count = {open_statements(connection)}")
+
+
+@pytest.mark.parametrize("pipeline", [True, False])
+def test_statements_that_are_kept_make_room_for_others(
+    connect_own: Connector, paid: Connection, pipeline: bool
+) -> None:
+    connection = connect_own(autocommit=True, pipeline=pipeline)
+    run(connection, "INSERT INTO paid VALUES (?)", (100,))
+    fill_up(connection)
+    run(connection, "INSERT INTO seen VALUES (?)", (7,))
+    with connection.cursor() as cursor:
+        cursor.executemany("INSERT INTO seen VALUES (? + 0)", [(8,), (9,)])
+    with connection.cursor(prepared=True) as cursor:
+        cursor.execute("INSERT INTO seen VALUES (? + 1)", (9,))
+    assert run(connection, "SELECT v FROM paid") == [(100,)]
+    assert run(connection, "SELECT v FROM seen ORDER BY v") == [(7,), (8,), (9,), (10,)]
+
+
+@pytest.mark.parametrize("pipeline", [True, False])
+def test_no_other_statement_runs_where_there_is_no_room(
+    connect_own: Connector, paid: Connection, pipeline: bool
+) -> None:
+    connection = connect_own(autocommit=True, pipeline=pipeline, cache_prep_stmts=False)
+    with connection.cursor(prepared=True) as own:
+        own.execute("INSERT INTO paid VALUES (?)", (100,))  # the one that was prepared last
+        fill_up(connection)
+        for _ in range(2):
+            with pytest.raises(OperationalError) as caught:
+                run(connection, "INSERT INTO seen VALUES (?)", (7,))
+            assert caught.value.errno == 1461
+        own.execute("INSERT INTO paid VALUES (?)", (200,))
+    assert run(connection, "SELECT v FROM paid") == [(100,), (200,)]
+    assert run(connection, "SELECT COUNT(*) FROM seen") == [(0,)]
+
+
+def questions(connection: Connection) -> int:
+    """Executions that were asked for in this session, also those of an unknown id; this one is counted too."""
+    with connection.cursor(binary=False) as cursor:
+        cursor.execute("SHOW SESSION STATUS LIKE 'Questions'")
+        return int(cursor.fetchall()[0][1])
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        (),
+        ("SELEC ?",),
+        ("SELECT nothing, ?", "SELECT nothing + ?"),
+        ("reset",),
+        ("change_user",),
+    ],
+    ids=str,
+)
+def test_the_id_of_a_statement_is_known_beforehand(connect: Connector, statements: tuple[str, ...]) -> None:
+    """Each of them is executed once: in the round trip in which it is prepared."""
+    connection, server = connect(binary=True), connect.server
+    run(connection, "SELECT ?", (1,))
+    for sql in statements:
+        if sql == "change_user":
+            connection.change_user(server.user, server.password, server.database)
+        elif sql == "reset":
+            connection.reset()
+        else:
+            with pytest.raises(ProgrammingError):
+                run(connection, sql, (1,))
+    before, commands = questions(connection), Commands(connection)
+    assert [run(connection, f"SELECT {number} + ?", (1,)) for number in range(3)] == [[(1,)], [(2,)], [(3,)]]
+    assert (commands.prepare, questions(connection) - before) == (3, 6)  # with those about the commands
+
+
+@pytest.mark.parametrize("sql", ["PREPARE s FROM 'SELECT 1'", "EXECUTE IMMEDIATE 'DO 1'", "CALL immediate()"])
+def test_statements_of_sql_have_ids_too(connection: Connection, sql: str) -> None:
+    ask(
+        connection,
+        "CREATE OR REPLACE PROCEDURE immediate() BEGIN EXECUTE IMMEDIATE 'DO 1'; EXECUTE IMMEDIATE 'DO 2'; END",
+    )
+    run(connection, "SELECT ?", (1,), binary=True)
+    run(connection, sql)
+    before = questions(connection)
+    assert run(connection, "SELECT 1 + ?", (1,), binary=True) == [(2,)]
+    assert questions(connection) - before == 3  # in vain, and once more
+    assert [run(connection, f"SELECT {number} + ?", (1,), binary=True) for number in (2, 3)] == [[(3,)], [(4,)]]
+    assert questions(connection) - before == 6
+
+
+@pytest.mark.parametrize("pipeline", [True, False])
+def test_a_procedure_that_executes_an_unknown_name_runs_once(connect: Connector, pipeline: bool) -> None:
+    """Its error has the number of an unknown id."""
+    connection = connect(pipeline=pipeline)
+    ask(connection, "CREATE OR REPLACE TABLE prepared (a INT, b VARCHAR(20))")
+    ask(
+        connection,
+        "CREATE OR REPLACE PROCEDURE lost(x INT) BEGIN INSERT INTO prepared VALUES (x, 'x'); EXECUTE nope; END",
+    )
+    for number in (1, 2):
+        with pytest.raises(OperationalError) as caught:
+            run(connection, "CALL lost(?)", (number,))
+        assert caught.value.errno == 1243
+    assert run(connection, "SELECT a FROM prepared") == [(1,), (2,)]
+
+
+@pytest.mark.parametrize("keywords", [{"prepared": True}, {"cursor_type": 1}, {"cursor_type": 1, "prefetch_size": 1}])
+def test_a_cursor_that_is_dropped_gives_up_its_statement(connection: Connection, keywords: dict[str, Any]) -> None:
+    before = open_statements(connection)
+    commands = Commands(connection)
+    for number in range(5):
+        cursor = connection.cursor(**keywords)
+        cursor.execute(f"SELECT seq + {number} FROM seq_1_to_5")
+        assert cursor.fetchone() == (number + 1,)
+        assert open_statements(connection) - before == 1
+        del cursor
+        gc.collect()
+    assert open_statements(connection) == before
+    assert (commands.prepare, commands.close) == (5, 5)
+    cursor = connection.cursor(**keywords)
+    cursor.execute("SELECT 1")
+    connection.reset()
+    del cursor
+    gc.collect()
+    run(connection, "SELECT 2", **keywords)
+    assert open_statements(connection) == before
+
+
+CURSORLESS = [
+    ("DELETE FROM prepared WHERE a > ? RETURNING a", [(2,), (3,)]),
+    ("/* c */ -- d\n DELETE FROM prepared WHERE a > ? RETURNING a", [(2,), (3,)]),
+    ("/*! DELETE */ FROM prepared WHERE a > ? RETURNING a", [(2,), (3,)]),
+    ("SET STATEMENT max_statement_time = 60 FOR DELETE FROM prepared WHERE a > ? RETURNING a", [(2,), (3,)]),
+    ("INSERT INTO prepared VALUES (?, 'x') RETURNING a", [(1,)]),
+    ("REPLACE INTO prepared VALUES (?, 'x') RETURNING a", [(1,)]),
+]
+
+
+@pytest.mark.parametrize(("sql", "rows"), CURSORLESS)
+@pytest.mark.parametrize("prepared", [True, False])
+def test_statements_for_which_the_server_has_no_cursor(
+    connection: Connection, sql: str, rows: list[Any], prepared: bool
+) -> None:
+    """Asked for one, a server of 10.11 or 11.8 dies of DELETE ... RETURNING."""
+    for _ in range(2):
+        with connection.cursor() as cursor:
+            cursor.executemany("INSERT INTO prepared VALUES (?, 'a')", [(1,), (2,), (3,)])
+        assert run(connection, sql, (1,), cursor_type=1, prefetch_size=1, prepared=prepared) == rows
+        run(connection, "DELETE FROM prepared")
+
+
+def test_an_analysis_by_a_server_side_cursor(connection: Connection) -> None:
+    """Asked for a cursor, the server hangs up."""
+    for sql in ("ANALYZE SELECT 1", "ANALYZE FORMAT=JSON SELECT 1", "EXPLAIN SELECT 1"):
+        rows = run(connection, sql, cursor_type=1)
+        assert isinstance(rows, list)
+        assert len(rows) == 1
+    assert works(connection)
 
 
 @pytest.mark.parametrize("parameters", [5, "x", b"x", {"a": 1}, {1}, object()])

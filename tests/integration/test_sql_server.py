@@ -157,6 +157,18 @@ def test_no_injection_in_a_character_set_that_we_do_not_know_of(
     assert cursor.fetchall() == [(first, " ,31337 -- ")]
 
 
+def test_a_backslash_where_only_a_plain_literal_may_stand(connect: Connector) -> None:
+    cursor = connect().cursor()
+    word = "\u6e2c\\'\\n\u8a66"
+    cursor.execute("CREATE OR REPLACE TEMPORARY TABLE plain (v INT COMMENT ?)", (word,))
+    cursor.execute("SHOW FULL COLUMNS FROM plain")
+    assert cursor.fetchall()[0][-1] == word
+    cursor.execute("SELECT PASSWORD(?) = PASSWORD(?), ? COLLATE utf8mb4_bin = ?", (word,) * 4)
+    assert cursor.fetchone() == (1, 1)
+    cursor.execute("CREATE OR REPLACE USER ? IDENTIFIED BY ?", ("plain\\\u6e2c", word))
+    cursor.execute("DROP USER ?", ("plain\\\u6e2c",))
+
+
 @pytest.mark.parametrize("charset", ["gbk", "big5", "sjis", "latin1"])
 def test_parameters_need_a_safe_character_set(connect: Connector, charset: str) -> None:
     connection = connect()

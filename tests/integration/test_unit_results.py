@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 
 from mariadb_protocol.constants import Capability
@@ -29,6 +31,30 @@ def test_each_row(connect: Connector) -> None:
         assert (len(rows), {affected for _, affected in rows}) == (20_000, {1})
         ids = [number for number, _ in rows]
         assert ids == sorted(set(ids))
+
+
+@pytest.mark.parametrize("returning", ["", " RETURNING id"])
+def test_every_order_of_units_bulks_and_single_executions(connect: Connector, returning: str) -> None:
+    """The server leaves out column definitions that it sent last, and so these differ from one to the other."""
+    connection = connect()
+    if not connection.client_capabilities & Capability.MARIADB_BULK_UNIT_RESULTS:
+        pytest.skip(f"{connection.server_info} has no unit results, which came with 11.5; `make test-servers` has one")
+    with connection.cursor() as cursor:
+        cursor.execute(TABLE)
+        for order in product(("units", "bulk", "single", "one"), repeat=4):
+            sql = f"INSERT /* {' '.join(order)} */ INTO units (a) VALUES (?){returning}"
+            for way in order:
+                if way == "single":
+                    cursor.execute(sql, (5,))
+                else:
+                    cursor.executemany(sql, [(5,)] * (1 if way == "one" else 2), unit_results=way == "units")
+                count = 2 if way in ("units", "bulk") else 1
+                if way == "units" and not returning:
+                    assert [affected for _, affected in cursor.fetchall()] == [1, 1]
+                elif returning:  # which goes before unit results
+                    assert [len(row) for row in cursor.fetchall()] == [1] * count
+                else:
+                    assert cursor.rowcount == count
 
 
 def test_a_server_without_them_says_so(connect: Connector) -> None:

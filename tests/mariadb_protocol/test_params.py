@@ -281,6 +281,13 @@ def test_backslashes_beside_other_bytes(value: Any, escaped: bytes, plain: bytes
     assert literal(value, True) == plain
 
 
+@pytest.mark.parametrize(("value", "escaped", "plain"), BACKSLASHES, ids=kind)
+def test_backslashes_where_the_character_set_is_known(value: Any, escaped: bytes, plain: bytes) -> None:
+    """No hexadecimal literal: `IDENTIFIED BY`, COMMENT and others do not take one."""
+    assert literal(value, False, True) == plain.replace(b"\\", b"\\\\")
+    assert literal(value, True, True) == plain
+
+
 @pytest.mark.parametrize("charset", ["gbk", "big5", "cp932", "gb18030"])
 @given(st.text(st.sampled_from("\\'a\u20ac\u8a31\xe9\U0001f600")))
 def test_a_backslash_is_one_in_any_character_set(charset: str, value: str) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mariadb_protocol.binary import encode
 from mariadb_protocol.errors import ParameterError, ValueRangeError
-from mariadb_protocol.sql import looks_back, may_change_session, named_local_file, parse
+from mariadb_protocol.sql import first_word, looks_back, may_change_session, named_local_file, parse
 
 
 @pytest.mark.parametrize(
@@ -107,6 +107,44 @@ def test_a_megabyte_is_matched_in_linear_time(unit: bytes) -> None:
     units = 1_000_000 // len(unit)
     assert named_local_file(b"LOAD DATA LOCAL INFILE 'x" + unit * units, False) is None
     assert named_local_file(unit * units + b"LOAD DATA LOCAL INFILE 'x", False) is None
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        (b"SELECT 1", b"SELECT"),
+        (b" \t\r\n\0delete from t", b"DELETE"),
+        (b"((SELECT 1)) UNION SELECT 2", b"SELECT"),
+        (b"( -- (DELETE\n select 1)", b"SELECT"),
+        (b"--\nselect 1", b"SELECT"),
+        (b"--", b""),
+        (b"# DELETE", b""),
+        (b"# DELETE\n# UPDATE\nselect 1", b"SELECT"),
+        (b"/**//* DELETE * / */select 1", b"SELECT"),
+        (b"/*/select 1*/update t", b"UPDATE"),
+        (b"/* select 1", b""),
+        (b"--1", b""),
+        (b"/*!50000 select 1*/", b""),
+        (b"/*M! select 1*/", b""),
+        (b"/*Mx*/ select 1", b"SELECT"),
+        (b"/ select 1", b""),
+        (b"select/**/1", b"SELECT"),
+        (b"", b""),
+        (b"?", b""),
+    ],
+)
+def test_first_word(statement: bytes, expected: bytes) -> None:
+    assert first_word(statement) == expected
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "unit", [b" ", b"(", b"-- ", b"--\n", b"#", b"#\n", b"/**/", b"/*", b"*", b"*/", b"/*!*/", b"/"]
+)
+def test_the_first_word_is_found_in_linear_time(unit: bytes) -> None:
+    units = 1_000_000 // len(unit)
+    assert first_word(unit * units + b"?") == b""
+    assert first_word(b"/*" + unit * units) == b""
 
 
 @pytest.mark.parametrize(

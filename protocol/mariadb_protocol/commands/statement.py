@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from .result import Answer
     from .utility import Outcome
 
-LAST_PREPARED = 0xFFFFFFFF  # stands for the id of the statement prepared last on this connection
+ID_END = 1 << 31  # ids of statements are below
 _READ_ONLY_CURSOR = b"\1"
 _SEND_TYPES = 128
 _SEND_UNIT_RESULTS = 64
@@ -48,14 +48,16 @@ class Prepared(Record):
         id: its id on this connection.
         parameters: number of its parameters.
         metadata: what describes the columns of its result set, as the server last said; None if it has none.
+        selects: the server announced a result set when it prepared the statement.
     """
 
-    __slots__ = ("id", "metadata", "parameters")
+    __slots__ = ("id", "metadata", "parameters", "selects")
 
     def __init__(self, id: int, parameters: int, metadata: ResultMetadata | None) -> None:
         self.id = id
         self.parameters = parameters
         self.metadata = metadata
+        self.selects = metadata is not None
 
 
 @command("prepare")
@@ -91,12 +93,22 @@ def execute(
 def prepare_and_execute(
     session: Session, statement: bytes, parameters: Sequence[Encoded], minimum: int = -1, cursor: bool = False
 ) -> Command[tuple[Prepared | ErrPacket, Answer]]:
-    """`prepare` and `execute` in one round trip, which MariaDB allows; the second answer is always read."""
+    """`prepare` and `execute` in one round trip; the second answer is always read.
+
+    The server numbers statements from 1, and counts each attempt to prepare one: the id is known beforehand. Where it
+    is another one nonetheless, or there is none as `prepare` failed, the second answer is error 1243. Not by the id -1
+    for "the last one prepared": should there be no room for another statement, that is still the one before.
+
+    Args:
+        session: a session in state READY, whose `prepared` is below `ID_END`.
+        statement: as for `prepare`.
+        parameters, minimum, cursor: as for `execute`.
+    """
     session.binary = True
     stream = session.stream
     packets = stream.command(_PREPARE, statement)
     first = stream.ids()
-    packets += stream.command(_EXECUTE, _execution(LAST_PREPARED, parameters, cursor))
+    packets += stream.command(_EXECUTE, _execution((session.prepared + 1) % ID_END, parameters, cursor))
     second = stream.ids()
     stream.expect(first)
     stream.feed((yield packets))
@@ -160,7 +172,7 @@ def send_bulk(session: Session, prepared: Prepared, types: bytes, rows: bytes, u
     flags = _SEND_TYPES | (_SEND_UNIT_RESULTS if unit_results else 0)
     body = b"".join((prepared.id.to_bytes(4, "little"), flags.to_bytes(2, "little"), types, rows))
     session.binary = True
-    session.executed = None if unit_results else prepared
+    session.executed = prepared
     session.stream.feed_early((yield Send(session.stream.command(_BULK, body))))
     session.after = State.BULK_SENT
 
@@ -169,6 +181,11 @@ def send_bulk(session: Session, prepared: Prepared, types: bytes, rows: bytes, u
 def read_bulk(session: Session) -> Command[Answer]:
     """The answer to `send_bulk`: OK, ERR, or the rows of RETURNING or of the unit results."""
     return (yield from read_result(session, -1))
+
+
+def execution_size(parameters: Sequence[Encoded]) -> int:
+    """Bytes of the command by which a statement is executed with these parameters."""
+    return 11 + (len(parameters) + 7) // 8 + sum(len(kind) + len(value) for kind, value in parameters)
 
 
 def _execution(statement_id: int, parameters: Sequence[Encoded], cursor: bool) -> bytes:
@@ -186,6 +203,7 @@ def _execution(statement_id: int, parameters: Sequence[Encoded], cursor: bool) -
 
 def _prepared(session: Session) -> Command[Prepared | ErrPacket]:
     stream = session.stream
+    session.prepared += 1
     payload = yield from stream.read()
     if payload[:1] == bytes((Header.ERR,)):
         return decode_err(payload)
@@ -194,6 +212,7 @@ def _prepared(session: Session) -> Command[Prepared | ErrPacket]:
     if header != Header.OK:
         raise reader.malformed(f"begins with 0x{header:02x}")
     statement_id, columns, parameters = reader.uint(4), reader.uint(2), reader.uint(2)
+    session.prepared = max(session.prepared, statement_id)
     reader.raw(1)
     reader.uint(2)
     reader.done()

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from itertools import cycle
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
 
 from mariadb_protocol import LimitExceeded, Prepared, RemoteProtocolError, Session, State, close_statement
 from mariadb_protocol.binary import encode
+from mariadb_protocol.commands.statement import execution_size
 from mariadb_protocol.constants import Capability, Limits, Status
 from mariadb_protocol.handshake import WANTED
 from mariadb_protocol.messages import decode_column
@@ -232,27 +234,35 @@ SEVERAL[4].start = SEVERAL[5].start = old_session
 
 # Prepared and executed in one round trip
 PAIR = call("prepare_and_execute", b"SELECT ?", (encode(5),))
-EXECUTED_LAST = b"\x17" + b"\xff" * 4 + b"\0" + uint(1, 4) + b"\0\1\x08\0" + uint(5, 8)
-PAIRED: Step = ("client", packets(0, b"\x16SELECT ?") + packets(0, EXECUTED_LAST))
-ANSWER = ("prepared", 7, 1, ["n"])
+
+
+def paired(number: int) -> Step:
+    """The client prepares, and executes what will have this id."""
+    execution = b"\x17" + uint(number, 4) + b"\0" + uint(1, 4) + b"\0\1\x08\0" + uint(5, 8)
+    return "client", packets(0, b"\x16SELECT ?") + packets(0, execution)
+
+
+PAIRED = paired(1)
+ANSWER = ("prepared", 1, 1, ["n"])
 
 
 def pair(name: str, first: list[bytes], second: list[bytes], answer: Any, **more: Any) -> Script:
     return Script(name, PAIR, [PAIRED, ("server", packets(1, *first) + packets(1, *second))], answer, **more)
 
 
-DEFINED = [prepared(7, 1, 1), PARAMETER, NUMBER]
+DEFINED = [prepared(1, 1, 1), PARAMETER, NUMBER]
 PAIRS = [
     pair("both", DEFINED, [b"\1", NUMBER, *ROWS, end()], (ANSWER, THREE)),
     pair("both, cached", DEFINED, [b"\1\0", *ROWS, end()], (ANSWER, THREE), start=cached_session),
     pair(
         "both of old",
-        [prepared(7, 1, 1), PLAIN, eof(), PLAIN, eof()],
+        [prepared(1, 1, 1), PLAIN, eof(), PLAIN, eof()],
         [b"\1", PLAIN, eof(), *ROWS, eof()],
         (ANSWER, THREE),
         start=old_session,
     ),
-    pair("an ok", [prepared(7, 0, 1), PARAMETER], [ok(1)], (("prepared", 7, 1, None), ("ok", 1, 0, 2, 0, b""))),
+    pair("an ok", [prepared(1, 0, 1), PARAMETER], [ok(1)], (("prepared", 1, 1, None), ("ok", 1, 0, 2, 0, b""))),
+    pair("another id", [prepared(7, 0, 1), PARAMETER], [UNKNOWN], (("prepared", 7, 1, None), UNKNOWN_SAYS)),
     pair("the execution fails", DEFINED, [NO_TABLE], (ANSWER, NO_TABLE_SAYS)),
     pair("both fail", [NO_TABLE], [UNKNOWN], (NO_TABLE_SAYS, UNKNOWN_SAYS)),
 ]
@@ -274,7 +284,31 @@ def test_every_flip(script: Script) -> None:
     assert flip_everywhere(script) == 8 * len(script.reply)
 
 
+def test_the_id_that_a_statement_will_have() -> None:
+    """One more than the highest id, or than the attempts; a lower id than that changes nothing."""
+    both_fail = ("server", packets(1, NO_TABLE) + packets(1, UNKNOWN))
+    steps: list[Step] = [*(paired(1), both_fail), *(PREPARE, server(NO_TABLE)), *(paired(3), both_fail)]
+    steps += [*(PREPARE, server(prepared(8))), *(paired(9), both_fail), *(PREPARE, server(prepared(5)))]
+    steps += [*(paired(11), both_fail)]
+    run = in_turn(PAIR, PREPARING, PAIR, PREPARING, PAIR, PREPARING, PAIR)
+    failed = (NO_TABLE_SAYS, UNKNOWN_SAYS)
+    said = [failed, NO_TABLE_SAYS, failed, ("prepared", 8, 0, None), failed, ("prepared", 5, 0, None), failed]
+    replay_all_ways(Script("ids", run, steps, said, session={"prepared": 11}))
+
+
 # Parameters
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 9, 300])
+def test_the_size_of_an_execution(count: int) -> None:
+    parameters = [encode(value) for _, value in zip(range(count), cycle((None, 5, "x" * 300, 1.5)))]
+
+    def sent(data: bytes) -> bool:
+        ((_, payload),) = payloads(data)
+        return len(payload) == execution_size(parameters)
+
+    run = call("execute", statement(count), parameters)
+    replay(Script("size", run, [("client", sent), server(ok())], OK_SAYS))
 
 
 @pytest.mark.parametrize("count", [1, 7, 8, 9, 16, 17, 300])
@@ -296,8 +330,8 @@ def test_long_packets() -> None:
         assert (first, second, asked) == (0, 0, b"\x16SELECT ?")
         return execute_fields(payload, 1)["values"] == [value]
 
-    reply = packets(1, prepared(7, 0, 1), PARAMETER) + packets(2, ok())
-    replay(Script("long", run, [("client", expected), ("server", reply)], (("prepared", 7, 1, None), OK_SAYS)))
+    reply = packets(1, prepared(1, 0, 1), PARAMETER) + packets(2, ok())
+    replay(Script("long", run, [("client", expected), ("server", reply)], (("prepared", 1, 1, None), OK_SAYS)))
 
 
 # What is no answer

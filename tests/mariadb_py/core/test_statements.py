@@ -80,6 +80,24 @@ def test_what_is_no_statement(sql: Any, kind: str) -> None:
         as_text(ready(), sql, None)
 
 
+def test_a_backslash_is_doubled_where_the_character_set_is_known() -> None:
+    plain, hexadecimal = "SELECT '\u6e2c\\\\'".encode(), b"SELECT _utf8mb4 X'e6b8ac5c'"
+
+    def sent(made: Statements) -> bytes:
+        return as_text(made, "SELECT ?", ("\u6e2c\\",))
+
+    made = ready()
+    assert sent(made) == hexadecimal  # the server has not said anything
+    made._session.variables["character_set_client"] = "utf8mb4"
+    assert sent(made) == plain
+    as_text(made, "SET @a = 1, Session_Track_system_variables = ''", None)
+    assert sent(made) == hexadecimal  # what it said may be out of date
+    made.forget()
+    assert sent(made) == plain
+    options = ConnectOptions.from_keywords({"init_command": "SET session_track_system_variables = ''"})
+    assert sent(Statements(made._session, options)) == hexadecimal
+
+
 @pytest.mark.parametrize(
     ("charset", "safe"),
     [("utf8mb4", True), ("utf8mb3", True), ("ascii", True), ("latin1", False), ("gbk", False), ("sjis", False)],
