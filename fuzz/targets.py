@@ -11,9 +11,12 @@ from mariadb_protocol import (
     LocalProtocolError,
     ParameterError,
     Prepared,
+    Proof,
     ProtocolError,
+    Security,
     Session,
     State,
+    Verified,
     change_user,
     execute,
     fetch,
@@ -28,9 +31,11 @@ from mariadb_protocol import (
     send_bulk,
     send_local_data,
 )
+from mariadb_protocol.auth import PLUGINS
 from mariadb_protocol.binary import encode
 from mariadb_protocol.compression import CompressedStream
 from mariadb_protocol.constants import Capability, Limits, Status
+from mariadb_protocol.crypto import Crypto, rsa
 from mariadb_protocol.handshake import WANTED
 from mariadb_protocol.messages import Greeting
 from mariadb_protocol.sql import parse
@@ -126,6 +131,32 @@ def fuzz_change_user(data: bytes) -> None:
     _exchange(session, change_user(session, CREDENTIALS), chunks(data))
 
 
+def fuzz_auth(data: bytes) -> None:
+    """The authentication plugins, all of them allowed, over a channel that the second byte chooses."""
+    flags = data[1] if len(data) > 1 else 0
+    session = ready_session()
+    session.security = Security(
+        proof=(Proof.IGNORED, Proof.WANTED, Proof.REQUIRED)[flags % 3],
+        plugins=frozenset(PLUGINS),
+        retrieve_public_key=True,
+        prompt=lambda question, visible: question,
+        gssapi=lambda name, mechanism: lambda token: token or b"ours",
+        crypto=Crypto(bytes),
+    )
+    session.channel.local = bool(flags & 4)
+    session.channel.encrypted = bool(flags & 8)
+    session.channel.verified = Verified.CHAIN if flags & 16 else Verified.NO
+    _exchange(session, change_user(session, CREDENTIALS), chunks(data[:1] + data[2:]))
+
+
+def fuzz_key(data: bytes) -> None:
+    """A server's RSA key."""
+    try:
+        rsa.encrypt(data, b"password", bytes)
+    except ProtocolError:
+        return
+
+
 def fuzz_prepare(data: bytes) -> None:
     """COM_STMT_PREPARE, alone or with COM_STMT_EXECUTE in the same round trip."""
     session, flags, stream = _with_flags(data)
@@ -208,6 +239,8 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "query": fuzz_query,
     "query_eof": fuzz_query_eof,
     "change_user": fuzz_change_user,
+    "auth": fuzz_auth,
+    "key": fuzz_key,
     "prepare": fuzz_prepare,
     "execute": fuzz_execute,
     "bulk": fuzz_bulk,

@@ -36,15 +36,18 @@ from .errors import (
     ParameterError,
     ProtocolError,
     RemoteProtocolError,
+    SecurityError,
     UnsupportedValueError,
     ValueRangeError,
 )
-from .events import Send
+from .events import Send, StartTLS
 from .handshake import Credentials, login
 from .messages import ColumnDefinition, ErrPacket, Greeting, OkPacket
+from .security import Channel, Proof, Security, Verified
 from .session import Session, State
 
 __all__ = [
+    "Channel",
     "ColumnDefinition",
     "ConnectionClosed",
     "Credentials",
@@ -56,14 +59,19 @@ __all__ = [
     "OkPacket",
     "ParameterError",
     "Prepared",
+    "Proof",
     "ProtocolError",
     "RemoteProtocolError",
     "ResultSet",
+    "Security",
+    "SecurityError",
     "Send",
     "Session",
+    "StartTLS",
     "State",
     "UnsupportedValueError",
     "ValueRangeError",
+    "Verified",
     "change_user",
     "close_statement",
     "debug",

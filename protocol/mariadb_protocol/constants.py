@@ -182,9 +182,13 @@ class Limits:
         greeting_size: bytes of the greeting.
         auth_packet_size: bytes of an authentication packet.
         auth_rounds: authentication packets from the server in one login.
+        pbkdf2_iterations: rounds of key derivation that the server asks for, in parsec.
         session_track_size: bytes of the session-state block of an OK packet.
         session_variables: system variables that are remembered from session-state blocks.
+        session_variables_size: bytes of their names and values together.
         columns: columns of a result set.
+        metadata_size: bytes of the column definitions of a result set or prepared statement together.
+        results: results of a statement that is read whole; a result set counts for eight, other results for one.
         decimal_digits: characters of a DECIMAL in text.
     """
 
@@ -194,9 +198,13 @@ class Limits:
         "columns",
         "decimal_digits",
         "greeting_size",
+        "metadata_size",
         "packet_size",
+        "pbkdf2_iterations",
+        "results",
         "session_track_size",
         "session_variables",
+        "session_variables_size",
     )
 
     def __init__(
@@ -206,16 +214,24 @@ class Limits:
         greeting_size: int = 4096,
         auth_packet_size: int = 1 << 16,
         auth_rounds: int = 10,
+        pbkdf2_iterations: int = 8192,
         session_track_size: int = 1 << 16,
         session_variables: int = 4096,
+        session_variables_size: int = 1 << 20,
         columns: int = 65535,
+        metadata_size: int = 8 << 20,
+        results: int = 1 << 18,
         decimal_digits: int = 81,
     ) -> None:
         self.packet_size = packet_size
         self.greeting_size = greeting_size
         self.auth_packet_size = auth_packet_size
         self.auth_rounds = auth_rounds
+        self.pbkdf2_iterations = pbkdf2_iterations
         self.session_track_size = session_track_size
         self.session_variables = session_variables
+        self.session_variables_size = session_variables_size
         self.columns = columns
+        self.metadata_size = metadata_size
+        self.results = results
         self.decimal_digits = decimal_digits

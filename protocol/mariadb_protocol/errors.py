@@ -7,7 +7,13 @@ from __future__ import annotations
 
 
 class ProtocolError(Exception):
-    """Base class of every error raised by mariadb_protocol."""
+    """Base class of every error raised by mariadb_protocol.
+
+    Attributes:
+        written: the server may have got the command; False if it is sure that nothing was sent.
+    """
+
+    written = True
 
 
 class LocalProtocolError(ProtocolError):
@@ -58,3 +64,18 @@ class UnsupportedValueError(ParameterError):
 
 class ValueRangeError(ParameterError):
     """A parameter value is outside the range of its MariaDB type."""
+
+
+class SecurityError(ProtocolError):
+    """What the user demands of the connection's security does not hold; no password was sent.
+
+    Attributes:
+        errno: MariaDB's client error: 2026 for the connection, 2061 for an authentication plugin.
+    """
+
+    TLS = 2026
+    PLUGIN = 2061
+
+    def __init__(self, message: str, errno: int = PLUGIN) -> None:
+        super().__init__(message)
+        self.errno = errno

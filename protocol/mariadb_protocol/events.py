@@ -2,6 +2,8 @@
 
 * `bytes`: write them (none if empty), then resume with at least one received byte, or with `b""` at end of stream.
 * `Send`: write its bytes and resume at once with whatever has arrived, or with `None`.
+* `StartTLS`: write its bytes, switch to TLS, enter what was found into it, and resume with `None`. Nothing may have
+  been received beyond what the generator was given.
 
 One yield per round trip. A generator that does not end by `return` has broken its session for good.
 """
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Optional, TypeVar, Union
 
     T = TypeVar("T")
-    Event = Union[bytes, "Send"]
+    Event = Union[bytes, "Send", "StartTLS"]
     # A command whose answer is a T.
     Command = Generator[Event, Optional[bytes], T]
 
@@ -26,3 +28,20 @@ class Send:
 
     def __init__(self, data: bytes) -> None:
         self.data = data
+
+
+class StartTLS:
+    """Bytes that ask the server for TLS, and what the driver found out about the server then.
+
+    Attributes:
+        data: the request.
+        verified: one of `security.Verified`.
+        certificate: the server's certificate in DER.
+    """
+
+    __slots__ = ("certificate", "data", "verified")
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.verified = ""
+        self.certificate = b""

@@ -55,7 +55,7 @@ class PacketStream:
     def command(self, code: bytes, body: bytes = b"") -> bytes:
         """The packets of a command; the answer starts with sequence id 1."""
         if self.pos != len(self.data):
-            raise self._unasked(self.data[self.pos :])
+            raise unasked(self.data[self.pos :])
         self.sequence = 0
         if self._deferred:
             deferred, self._deferred = self._deferred, b""
@@ -198,12 +198,16 @@ class PacketStream:
         yield from self.fill(4 + length)
         raise _closed(self.data[self.pos + 4 : self.pos + 4 + length])
 
-    def _unasked(self, left: bytes) -> ProtocolError:
-        """The error for bytes that arrived between two commands, where only a farewell may."""
-        length = self.next_length()
-        if 4 < len(left) == 4 + length and left[3] == 0 and left[4] == Header.ERR:
-            return _closed(left[4:])
-        return RemoteProtocolError(f"{len(left)} bytes arrived that no command asked for")
+
+def unasked(left: bytes) -> ProtocolError:
+    """The error for what arrived between two commands, where only a farewell may; b"" is the end of the stream."""
+    error: ProtocolError = RemoteProtocolError(f"{len(left)} bytes arrived that no command asked for")
+    if not left:
+        error = ConnectionClosed("the server closed the connection")
+    elif 4 < len(left) == 4 + int.from_bytes(left[:3], "little") and left[3] == 0 and left[4] == Header.ERR:
+        error = _closed(left[4:])
+    error.written = False
+    return error
 
 
 def _closed(payload: bytes) -> ConnectionClosed:

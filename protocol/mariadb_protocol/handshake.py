@@ -1,6 +1,7 @@
 """The login: greeting, capability negotiation, handshake response, authentication.
 
     server: greeting | ERR
+    client: TLS request, if TLS is demanded; then everything is encrypted
     client: handshake response
     server: OK | ERR | authentication packets (see `mariadb_protocol.auth`)
 
@@ -10,11 +11,14 @@ Source: MariaDB documentation, page "Connection".
 from __future__ import annotations
 
 from .auth import authenticate, first_answer
+from .auth.plugin import Attempt
 from .compression import CompressedStream
 from .constants import Capability as C
 from .constants import Collation
-from .errors import RemoteProtocolError
+from .errors import RemoteProtocolError, SecurityError
+from .events import StartTLS
 from .messages import ErrPacket, OkPacket, decode_greeting
+from .security import Secretive
 from .session import Session, State, command
 from .wire import Writer, lenenc_bytes
 
@@ -45,7 +49,7 @@ WANTED = (
 )
 
 
-class Credentials:
+class Credentials(Secretive):
     """Who logs in, and to what.
 
     Args:
@@ -82,7 +86,10 @@ def login(session: Session, credentials: Credentials) -> Command[OkPacket | ErrP
 
     Returns:
         OkPacket, after which the session is READY; or ErrPacket, after which it is CLOSED. The greeting is kept in
-        `session.greeting`, authentication plugins that this client lacks in `session.unknown_plugins`.
+        `session.greeting`, what it took to trust the server in `session.channel`.
+
+    Raises:
+        SecurityError: what `session.security` demands does not hold.
     """
     stream = session.stream
     limits = session.limits
@@ -93,12 +100,16 @@ def login(session: Session, credentials: Credentials) -> Command[OkPacket | ErrP
     if isinstance(greeting, ErrPacket):
         return greeting
     _check(session, greeting, credentials)
-    session.capabilities = negotiate(greeting, credentials)
+    session.capabilities = negotiate(greeting, credentials, session.security.tls)
     session.status = greeting.status
-    plugin, answer, exchange = first_answer(greeting.plugin, credentials.password, greeting.scramble)
+    if session.security.tls:
+        yield from _start_tls(session)
+    attempt = Attempt(credentials.password, session.security, session.channel, limits, greeting.scramble)
+    plugin, answer, exchange = first_answer(attempt, greeting.plugin)
+    session.plugin = plugin if answer else ""
     stream.set_limit("auth_packet_size", limits.auth_packet_size)
     response = handshake_response(session.capabilities, credentials, plugin, answer)
-    outcome = yield from authenticate(session, credentials.password, exchange, stream.packets(response))
+    outcome = yield from authenticate(session, attempt, exchange, stream.packets(response))
     stream.set_limit("packet_size", limits.packet_size)
     if isinstance(outcome, OkPacket):
         session.after = State.READY
@@ -107,6 +118,20 @@ def login(session: Session, credentials: Credentials) -> Command[OkPacket | ErrP
         if session.schema is None and credentials.database:
             session.schema = credentials.database.decode("utf-8", "backslashreplace")
     return outcome
+
+
+def _start_tls(session: Session) -> Command[None]:
+    """Encrypt from here on; only capability flags have been sent before."""
+    if not session.negotiated(C.SSL):
+        raise SecurityError("TLS is demanded, and the server does not offer it; nothing was sent", SecurityError.TLS)
+    event = StartTLS(session.stream.packets(_prefix(session.capabilities)))
+    session.stream.feed_early((yield event))
+    if session.stream.unread():
+        raise RemoteProtocolError(f"{session.stream.unread()} bytes arrived before the switch to TLS")
+    channel = session.channel
+    channel.encrypted = True
+    channel.verified = event.verified
+    channel.certificate = event.certificate
 
 
 def _check(session: Session, greeting: Greeting, credentials: Credentials) -> None:
@@ -127,9 +152,9 @@ def _compress(session: Session) -> None:
     session.stream = CompressedStream(session.limits.packet_size)
 
 
-def negotiate(greeting: Greeting, credentials: Credentials) -> int:
+def negotiate(greeting: Greeting, credentials: Credentials, tls: bool = False) -> int:
     """Capabilities that both sides have."""
-    wanted = WANTED | credentials.capabilities
+    wanted = WANTED | credentials.capabilities & ~C.SSL | (C.SSL if tls else 0)
     if credentials.database:
         wanted |= C.CONNECT_WITH_DB
     if greeting.capabilities & C.MYSQL:
@@ -137,12 +162,18 @@ def negotiate(greeting: Greeting, credentials: Credentials) -> int:
     return wanted & greeting.capabilities
 
 
-def handshake_response(capabilities: int, credentials: Credentials, plugin: str, answer: bytes) -> bytes:
-    """The payload of the handshake response."""
+def _prefix(capabilities: int) -> bytes:
+    """The fixed fields of the handshake response; alone they are the request for TLS."""
     extended = 0 if capabilities & C.MYSQL else capabilities >> 32
     writer = Writer()
     writer.uint(capabilities & 0xFFFFFFFF, 4).uint(1 << 30, 4).uint(Collation.UTF8MB4_GENERAL_CI, 1)
-    writer.raw(bytes(19)).uint(extended, 4).nul_terminated(credentials.user, "user name")
+    return writer.raw(bytes(19)).uint(extended, 4).payload()
+
+
+def handshake_response(capabilities: int, credentials: Credentials, plugin: str, answer: bytes) -> bytes:
+    """The payload of the handshake response."""
+    writer = Writer()
+    writer.raw(_prefix(capabilities)).nul_terminated(credentials.user, "user name")
     if capabilities & C.PLUGIN_AUTH_LENENC_DATA:
         writer.lenenc_bytes(answer)
     else:

@@ -11,6 +11,7 @@ from .errors import RemoteProtocolError
 from .wire import Reader
 
 PROGRESS_ERRNO = 0xFFFF
+MESSAGE_SIZE = 4096  # bytes of an error message that are kept; the server's own have 512
 _REPLICATION_PREFIX = "5.5.5-"  # MariaDB 10 hides behind it from replicas that know one-digit versions only
 
 
@@ -240,7 +241,10 @@ def decode_err(payload: bytes) -> ErrPacket:
     sqlstate = ""
     if reader.left() >= 6 and payload[reader.pos] == ord("#"):
         sqlstate = reader.raw(6)[1:].decode("ascii", "backslashreplace")
-    return ErrPacket(errno, sqlstate, reader.rest().decode("utf-8", "backslashreplace"))
+    message = reader.rest()
+    if len(message) > MESSAGE_SIZE:
+        message = message[:MESSAGE_SIZE] + b"..."
+    return ErrPacket(errno, sqlstate, message.decode("utf-8", "backslashreplace"))
 
 
 def decode_auth_switch(payload: bytes) -> AuthSwitch:

@@ -224,7 +224,7 @@ def _decimal_reader(kind: Any) -> Reader:
     def read(value: Any) -> Plain:
         _, digits, exponent = as_tuple(value)
         if not isinstance(exponent, int):
-            raise UnsupportedValueError(f"MariaDB has no value for Decimal {kind.__str__(value)!r}")
+            raise UnsupportedValueError("MariaDB has no value for a Decimal that is not finite")
         if not any(digits):
             exponent = min(exponent, 0)
         if len(digits) + exponent > INTEGER_DIGITS:

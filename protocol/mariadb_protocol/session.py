@@ -22,6 +22,7 @@ from .errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
 from .framing import PacketStream
 from .messages import Greeting, OkPacket
 from .rows import ResultMetadata
+from .security import Channel, Security
 from .session_track import decode_track
 
 TYPE_CHECKING = False
@@ -72,7 +73,7 @@ TRANSITIONS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "read_bulk": (frozenset({State.BULK_SENT}), frozenset({State.READY, State.MORE_RESULTS})),
     "read_rows": (frozenset({State.STREAMING}), _AFTER_RESULT),
     "next_result": (frozenset({State.MORE_RESULTS}), _AFTER_STATEMENT),
-    "send_local_data": (frozenset({State.LOCAL_DATA}), _AFTER_STATEMENT),
+    "send_local_data": (frozenset({State.LOCAL_DATA}), _AFTER_RESULT),
     "ping": (_READY, _READY),
     "debug": (_READY, _READY),
     "init_db": (_READY, _READY),
@@ -81,6 +82,7 @@ TRANSITIONS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "quit": (frozenset({State.READY, State.STREAMING, State.MORE_RESULTS}), frozenset({State.CLOSED})),
 }
 
+SHORT_VALUE = 128  # characters of a variable; of such it takes thousands to fill their limit
 EVENTS_KEPT = 1000  # of one command; more are passed over
 SHAPES_KEPT = 64  # result-set layouts remembered per session
 SHAPE_SIZE_KEPT = 16384  # bytes of column definitions above which a layout is not remembered
@@ -93,6 +95,8 @@ class Session:
         limits: bounds on what the server may send.
         metadata: makes the object that describes a result set from its column definitions, and so chooses how
             values are decoded.
+        security: what the user demands and permits; None: no TLS, and the plugins that need no opt-in.
+        local: the connection is a unix socket.
 
     Attributes:
         state: one of `State`.
@@ -107,7 +111,11 @@ class Session:
         transaction: state of the transaction as the server tracks it (session_track_transaction_info), or "".
         events: what the server reports, as (name, value), for somebody to take; None: not wanted.
         prepared: no statement that the server has prepared has a higher id.
-        unknown_plugins: authentication plugins that the server asked for and this client lacks.
+        refusals: for each authentication plugin that the server asked for and did not get, the plugin and why.
+        security: what the user demands and permits.
+        channel: how the bytes travel.
+        plugin: authentication plugin that answered last.
+        stop: raised once in the place of the next command; None: it may begin.
         cause: what broke the session, None while it is whole.
     """
 
@@ -120,6 +128,7 @@ class Session:
             "changed",
             "events",
             "executed",
+            "channel",
             "greeting",
             "transaction",
             "last_end",
@@ -127,14 +136,16 @@ class Session:
             "limits",
             "prepared",
         ),
-        *("metadata", "row_metadata", "schema", "shape", "shapes", "state", "status", "stream", "unknown_plugins"),
-        *("variables", "warnings"),
+        *("metadata", "row_metadata", "schema", "shape", "shapes", "state", "status", "stream"),
+        *("plugin", "refusals", "security", "stop", "variables", "warnings"),
     )
 
     def __init__(
         self,
         limits: Limits | None = None,
         metadata: Callable[[tuple[ColumnDefinition, ...], Limits], ResultMetadata] = ResultMetadata,
+        security: Security | None = None,
+        local: bool = False,
     ) -> None:
         self.limits = limits or Limits()
         self.metadata = metadata
@@ -150,7 +161,11 @@ class Session:
         self.changed = False
         self.transaction = ""
         self.events: list[tuple[str, object]] | None = None
-        self.unknown_plugins: list[str] = []
+        self.refusals: list[str] = []
+        self.plugin = ""
+        self.stop: BaseException | None = None
+        self.security = security or Security()
+        self.channel = Channel(local)
         self.cause: str | None = None
         self.binary = False  # rows come in the binary protocol
         self.prepared = 0
@@ -192,9 +207,7 @@ class Session:
             raise LimitExceeded("session_track_size", limit, len(block))
         for kind, name, value in decode_track(block):
             if kind == SessionTrack.SYSTEM_VARIABLES:
-                self.variables[name] = value
-                if len(self.variables) > self.limits.session_variables:
-                    raise LimitExceeded("session_variables", self.limits.session_variables, len(self.variables))
+                self._set_variable(name, value)
                 self._report(name, value)
             elif kind == SessionTrack.SCHEMA:
                 self.schema = value or None
@@ -204,6 +217,16 @@ class Session:
                 self._report("state_change", value)
             elif kind == SessionTrack.TRANSACTION_STATE:
                 self.transaction = value
+
+    def _set_variable(self, name: str, value: str) -> None:
+        variables, limits = self.variables, self.limits
+        variables[name] = value
+        if len(variables) > limits.session_variables:
+            raise LimitExceeded("session_variables", limits.session_variables, len(variables))
+        if len(value) > SHORT_VALUE:
+            size = sum(len(name) + len(value) for name, value in variables.items())
+            if size > limits.session_variables_size:
+                raise LimitExceeded("session_variables_size", limits.session_variables_size, size)
 
     def _report(self, name: str, value: object) -> None:
         if self.events is not None and len(self.events) < EVENTS_KEPT:
@@ -250,6 +273,9 @@ def command(
         def run(session: Session, *args: P.args, **keywords: P.kwargs) -> Command[T]:
             if session.state not in allowed:
                 raise session.refusal(name)
+            if session.stop is not None:
+                stop, session.stop = session.stop, None
+                raise stop
             try:
                 session.state = State.BUSY
                 session.after = State.READY

@@ -45,7 +45,10 @@ def decode_date(value: bytes) -> date | None:
 def decode_datetime(value: bytes) -> datetime | None:
     """DATETIME and TIMESTAMP; a date that Python's calendar does not have becomes None."""
     try:
-        return _datetime(value.decode())
+        found = _datetime(value.decode())
+        if found.tzinfo is not None:  # which the server's have not
+            raise ValueError("a DATETIME with a time zone")
+        return found
     except ValueError:
         if _is_temporal(value):
             return None
@@ -78,7 +81,10 @@ def decimal_decoder(limits: Limits) -> Decoder:
     def decode_decimal(value: bytes) -> Decimal:
         if len(value) > most:
             raise ValueError(f"decimal_digits is {most}, the server sent {len(value)}")
-        return Decimal(value.decode())
+        number = Decimal(value.decode())
+        if not number.is_finite() or abs(number.adjusted()) > most:
+            raise ValueError("a DECIMAL beyond all digits")
+        return number
 
     return decode_decimal
 
@@ -93,7 +99,7 @@ def text_decoder(column: ColumnDefinition, limits: Limits) -> Decoder:
 
 
 _STRINGS = frozenset(
-    (F.VARCHAR, F.ENUM, F.SET, F.TINY_BLOB, F.MEDIUM_BLOB, F.LONG_BLOB, F.BLOB, F.VAR_STRING, F.STRING, F.JSON)
+    (F.VARCHAR, F.ENUM, F.SET, F.TINY_BLOB, F.MEDIUM_BLOB, F.LONG_BLOB, F.BLOB, F.VAR_STRING, F.STRING)
 )
 _DECODERS: dict[int, Decoder] = {
     **dict.fromkeys((F.TINY, F.SHORT, F.LONG, F.LONGLONG, F.INT24, F.YEAR), int),
@@ -103,6 +109,7 @@ _DECODERS: dict[int, Decoder] = {
         (F.DATETIME, F.TIMESTAMP), decode_datetime if sys.version_info >= (3, 11) else decode_datetime_padded
     ),
     F.TIME: decode_time,
+    F.JSON: bytes.decode,  # only MySQL has it: UTF-8, though labelled as binary
     F.NULL: bytes,
     F.BIT: bytes,
     F.GEOMETRY: bytes,

@@ -83,7 +83,8 @@ SIZED: list[tuple[int, int, bytes, Any]] = [
     (F.GEOMETRY, BINARY, bytes(4) + b"\1", bytes(4) + b"\1"),
     (F.NULL, BINARY, b"", b""),
     (244, UTF8MB4, b"later", b"later"),
-    *((kind, UTF8MB4, "é".encode(), "é") for kind in (F.VARCHAR, F.VAR_STRING, F.STRING, F.ENUM, F.SET, F.JSON)),
+    *((kind, UTF8MB4, "é".encode(), "é") for kind in (F.VARCHAR, F.VAR_STRING, F.STRING, F.ENUM, F.SET)),
+    (F.JSON, BINARY, '["é"]'.encode(), '["é"]'),
     *((kind, UTF8MB4, b"", "") for kind in (F.TINY_BLOB, F.BLOB, F.MEDIUM_BLOB, F.LONG_BLOB)),
     *((kind, BINARY, b"\xff", b"\xff") for kind in (F.VAR_STRING, F.STRING, F.BLOB)),
 ]

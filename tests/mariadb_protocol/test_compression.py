@@ -168,7 +168,7 @@ SCRIPTS = [
         call("change_user", Credentials(b"other", b"")),
         [
             ("client", lambda data: [sequence for sequence, _ in frames(data)] == [0]),
-            ("server", frame(1, packets(1, switch(b"client_ed25519", bytes(32))))),
+            ("server", frame(1, packets(1, switch(b"mysql_native_password", bytes(20))))),
             sends(packets(2, b""), sequence=2),
             ("server", frame(3, packets(3, ok()))),
         ],

@@ -7,17 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mariadb_protocol import ConnectionClosed, LimitExceeded, LocalProtocolError, RemoteProtocolError
+from mariadb_protocol import ConnectionClosed, LimitExceeded, LocalProtocolError, ProtocolError, RemoteProtocolError
 from mariadb_protocol.constants import MAX_PAYLOAD, Limits
-from mariadb_protocol.framing import EARLY_SIZE, PacketStream
+from mariadb_protocol.framing import EARLY_SIZE, PacketStream, unasked
 from tests.support.faults import cut_everywhere
 from tests.support.script_fields import payloads
 from tests.support.scripts import (
     HANGS_UP,
+    Peer,
     Script,
     call,
     client,
     column,
+    drive,
     end,
     err,
     in_turn,
@@ -189,8 +191,13 @@ def test_the_beginning_of_a_farewell_is_not_enough_to_send_a_command(size: int) 
     replay(script)
 
 
+def test_the_end_of_the_stream_between_commands() -> None:
+    error = unasked(b"")
+    assert (type(error), str(error), error.written) == (ConnectionClosed, "the server closed the connection", False)
+
+
 @pytest.mark.parametrize(
-    "unasked",
+    "bytes_unasked",
     [
         packets(0, ok()),
         packets(1, KILLED),
@@ -201,11 +208,29 @@ def test_the_beginning_of_a_farewell_is_not_enough_to_send_a_command(size: int) 
         packets(0, KILLED)[:-1],
     ],
 )
-def test_unasked_bytes(unasked: bytes) -> None:
-    steps = [PING, ("server", packets(1, ok()) + unasked)]
+def test_unasked_bytes(bytes_unasked: bytes) -> None:
+    steps = [PING, ("server", packets(1, ok()) + bytes_unasked)]
     script = Script("unasked", in_turn(call("ping"), call("ping")), steps, raises=RemoteProtocolError)
-    script.match = f"{len(unasked)} bytes arrived that no command asked for"
+    script.match = f"{len(bytes_unasked)} bytes arrived that no command asked for"
     replay(script)
+
+
+@pytest.mark.parametrize(
+    ("arrived", "written"),
+    [
+        (packets(1, ok()) + packets(0, KILLED), False),
+        (packets(1, ok()) + packets(0, ok()), False),
+        (packets(1, ok()) + b"\0", False),
+        (packets(0, KILLED), True),
+        (packets(2, ok()), True),
+    ],
+)
+def test_whether_the_server_may_have_got_the_command(arrived: bytes, written: bool) -> None:
+    """The bytes that arrive behind the answer to the first PING keep the second one from being sent."""
+    peer = Peer([PING, ("server", arrived), HANGS_UP])
+    with pytest.raises(ProtocolError) as caught:
+        drive(in_turn(call("ping"), call("ping"))(ready_session()), peer, 10)
+    assert caught.value.written is written
 
 
 # Limits and memory

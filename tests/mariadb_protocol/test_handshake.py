@@ -98,7 +98,13 @@ LOGINS = [
         "MariaDB 10.11",
         greeting(),
         lambda fields: is_user(fields) and fields["capabilities"] == SERVER_10_11 and fields["database"] == b"shop",
-        session={"capabilities": SERVER_10_11, "status": 2, "schema": "shop", "unknown_plugins": []},
+        session={
+            "capabilities": SERVER_10_11,
+            "status": 2,
+            "schema": "shop",
+            "refusals": [],
+            "plugin": "mysql_native_password",
+        },
     ),
     logs_in(
         "a server that can do everything",
@@ -137,22 +143,29 @@ LOGINS = [
     logs_in(
         "the least that we need",
         greeting(b"5.5.68-MariaDB", REQUIRED, None),
-        lambda fields: set(fields) == {"max_packet", "collation", "capabilities", "user", "answer"},
+        lambda fields: (
+            set(fields) == {"max_packet", "collation", "capabilities", "user", "answer"}
+            and proves(b"s3cret", CHALLENGE, fields["answer"])
+        ),
         Credentials(b"app", b"s3cret"),
         session={"capabilities": REQUIRED, "schema": None},
     ),
     logs_in(
         "without a password and a database",
         greeting(),
-        lambda fields: fields["answer"] == b"" and "database" not in fields and fields["attributes"] == {},
+        lambda fields: (
+            (fields["plugin"], fields["answer"]) == (b"mysql_native_password", b"")
+            and "database" not in fields
+            and fields["attributes"] == {}
+        ),
         Credentials(b"app"),
-        session={"capabilities": WANTED, "schema": None},
+        session={"capabilities": WANTED, "schema": None, "plugin": ""},
     ),
     logs_in(
         "a greeting for a plugin that we lack",
-        greeting(plugin=b"client_ed25519"),
-        is_user,
-        session={"unknown_plugins": []},
+        greeting(plugin=b"sso_of_tomorrow"),
+        lambda fields: fields["plugin"] == b"none" and fields["answer"] == b"",
+        session={"refusals": [], "plugin": ""},
     ),
     logs_in(
         "session tracking",

@@ -10,6 +10,7 @@ from mariadb_protocol.constants import Capability
 from mariadb_protocol.errors import RemoteProtocolError
 from mariadb_protocol.handshake import WANTED
 from mariadb_protocol.messages import (
+    MESSAGE_SIZE,
     ErrPacket,
     Greeting,
     OkPacket,
@@ -185,6 +186,12 @@ def test_eof_malformed(payload: bytes) -> None:
 )
 def test_err(payload: bytes, errno: int, sqlstate: str, message: str) -> None:
     assert plain(decode_err(payload)) == ("err", errno, sqlstate, message)
+
+
+@pytest.mark.parametrize("more", [0, 1, 1 << 20])
+def test_a_long_error_message_is_cut(more: int) -> None:
+    message = decode_err(err(1064, b"m" * (MESSAGE_SIZE + more))).message
+    assert message == "m" * MESSAGE_SIZE + "..." * (more > 0)
 
 
 def test_err_malformed() -> None:

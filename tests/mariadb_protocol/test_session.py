@@ -24,6 +24,7 @@ from mariadb_protocol.session import EVENTS_KEPT, TRANSITIONS
 from tests.support.script_binary import prepared
 from tests.support.scripts import (
     ARGUMENTS,
+    AUTOCOMMIT,
     COMMANDS,
     REACHED,
     Script,
@@ -161,7 +162,7 @@ ROADS: list[tuple[str, str, Callable[[Session], Command[Any]], list[Step]]] = [
     ),
     ("prepare", State.READY, call("prepare", b"SELECT 1"), [("client", hears), server(prepared())]),
     ("prepare", State.READY, call("prepare", b"SELECT 1"), [("client", hears), server(err(1, b""))]),
-    ("fetch", State.READY, call("fetch", STATEMENT, 2), [("client", hears), server(end())]),
+    ("fetch", State.READY, call("fetch", STATEMENT, 2), [("client", hears), server(end(2 | Status.LAST_ROW_SENT))]),
     ("reset_statement", State.READY, call("reset_statement", STATEMENT), [("client", hears), server(ok())]),
     ("send_long_data", State.READY, call("send_long_data", STATEMENT, 0, b""), [("client", hears)]),
     ("send_bulk", State.BULK_SENT, BULK, [("client", hears)]),
@@ -186,7 +187,6 @@ ROADS: list[tuple[str, str, Callable[[Session], Command[Any]], list[Step]]] = [
         for state, last in (
             (State.READY, [ok()]),
             (State.MORE_RESULTS, [ok(status=MORE)]),
-            (State.LOCAL_DATA, [b"\xfbfile"]),
             (State.STREAMING, HEAD),
         )
     ),
@@ -237,7 +237,7 @@ def test_no_script_of_any_test_reached_more() -> None:
 
 # (what the client does, what the server answers, where that would lead)
 ELSEWHERE = [
-    (call("fetch", STATEMENT, 2), [end(MORE)], "behind fetch the session would be more results"),
+    (call("fetch", STATEMENT, 2), [end(MORE | Status.LAST_ROW_SENT)], "behind fetch the session would be more results"),
     (in_turn(BULK, call("read_bulk")), [b"\xfbfile"], "behind read_bulk the session would be waiting for a local file"),
 ]
 
@@ -408,3 +408,20 @@ def test_broken(state: str) -> None:
     session = Session()
     session.state = state
     assert session.broken is (state in ("broken", "closed"))
+
+
+@pytest.mark.parametrize("reason", [TimeoutError("too late"), KeyboardInterrupt()])
+@pytest.mark.parametrize("name", ["ping", "query"])
+def test_stop(name: str, reason: BaseException) -> None:
+    """Nothing has begun, so nothing is broken; what is wrong with the state comes first."""
+    session = ready_session()
+    session.stop = reason
+    command = getattr(COMMANDS, name)(session, *ARGUMENTS[name])
+    with pytest.raises(type(reason)) as caught:
+        next(command)
+    assert caught.value is reason
+    assert session.state == State.READY
+    session.stop = None
+    replay(Script("behind it", call("ping"), [client(b"\x0e"), server(ok())], AUTOCOMMIT, start=lambda: session))
+    session.stop, session.state = reason, State.BROKEN
+    refuses_all(session)

@@ -66,7 +66,7 @@ TYPES: list[tuple[int, int, bytes, bytes, Any]] = [
     (F.ENUM, UTF8MB4, b"", b"small", "small"),
     (F.SET, UTF8MB4, b"", b"a,b", "a,b"),
     (F.BLOB, UTF8MB4, extended(1, b"json"), b'{"a": "\xc3\xa4"}', '{"a": "ä"}'),
-    (F.JSON, UTF8MB4, b"", b"[]", "[]"),
+    (F.JSON, BINARY, b"", b'["\xc3\xa4"]', '["ä"]'),
     (F.TINY_BLOB, UTF8MB4, b"", b"text", "text"),
     (F.BLOB, BINARY, b"", b"\x80", b"\x80"),
     (F.MEDIUM_BLOB, BINARY, b"", b"\x80", b"\x80"),
@@ -110,7 +110,9 @@ STRICT = pytest.mark.skipif(
 
 
 @pytest.mark.parametrize("decode", [decode_date, decode_datetime, decode_datetime_padded])
-@pytest.mark.parametrize("sent", [b"", b"x", b"today", pytest.param(b"2024-01-01x", marks=STRICT), b"\xff"])
+@pytest.mark.parametrize(
+    "sent", [b"", b"x", b"today", pytest.param(b"2024-01-01x", marks=STRICT), b"\xff", b"2024-01-01 00:00+05:00"]
+)
 def test_no_dates(decode: Callable[[bytes], Any], sent: bytes) -> None:
     with pytest.raises(ValueError):
         decode(sent)
@@ -185,6 +187,12 @@ def test_decimal_digits() -> None:
     assert decode(b"-1.25") == Decimal("-1.25")
     with pytest.raises(ValueError, match="decimal_digits is 5, the server sent 6"):
         decode(b"-1.250")
+
+
+@pytest.mark.parametrize("sent", [b"1e999999999", b"-1e-99", b"Infinity", b"-inf", b"NaN"])
+def test_a_decimal_beyond_all_digits(sent: bytes) -> None:
+    with pytest.raises(ValueError, match="beyond all digits"):
+        decimal_decoder(Limits())(sent)
 
 
 def test_the_longest_decimal_of_the_server() -> None:

@@ -18,7 +18,7 @@ def cut_everywhere(script: Script) -> int:
     size = len(script.reply)
     for length in range(size):
         session = script.start()
-        peer = Peer(script.steps, limit=length)
+        peer = Peer(script.steps, limit=length, tls=script.tls)
         try:
             answer = drive(script.command(session), peer, size + len(script.steps) + 1, script.early)
         except ProtocolError as error:
@@ -37,7 +37,7 @@ def flip_everywhere(script: Script) -> int:
     for position in range(len(script.reply)):
         for bit in range(8):
             session = script.start()
-            peer = Peer(_flipped(script.steps, position, 1 << bit), strict=False)
+            peer = Peer(_flipped(script.steps, position, 1 << bit), strict=False, tls=script.tls)
             try:
                 drive(script.command(session), peer, most, script.early)
             except LocalProtocolError:

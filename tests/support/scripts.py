@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from operator import attrgetter
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Callable, Union
 
@@ -24,6 +25,7 @@ from mariadb_protocol import (
     ResultSet,
     Send,
     Session,
+    StartTLS,
     State,
 )
 from mariadb_protocol.constants import Capability, Limits
@@ -298,9 +300,10 @@ class Script:
         raises: what it raises instead; `match` is a pattern for its message.
         state: state of the session afterwards.
         start: makes the session.
-        session: further attributes of the session afterwards.
+        session: further attributes of the session afterwards, such as "channel.verified".
         reads_all: a server that falls silent one byte earlier is noticed.
         early: where the client writes without waiting, it gets at once what has arrived.
+        tls: what the driver finds out about the server when it switches to TLS: (`Verified`, certificate).
     """
 
     def __init__(
@@ -317,6 +320,7 @@ class Script:
         session: dict[str, Any] | None = None,
         reads_all: bool = True,
         early: bool = False,
+        tls: tuple[str, bytes] = ("", b""),
     ) -> None:
         self.name = name
         self.command = command
@@ -329,6 +333,7 @@ class Script:
         self.session = session or {}
         self.reads_all = reads_all and raises is None
         self.early = early
+        self.tls = tls
         self.reply = b"".join(_server_bytes(steps))
 
     def __repr__(self) -> str:
@@ -351,6 +356,7 @@ class Peer:
         limit: offset at which the stream ends.
         strict: what the client sends must be what the script says, and waiting for nothing is an error; otherwise
             anything will do, and the stream ends where the script ends.
+        tls: as for Script.
     """
 
     def __init__(
@@ -359,7 +365,9 @@ class Peer:
         cuts: Iterable[int] = (),
         limit: int | None = None,
         strict: bool = True,
+        tls: tuple[str, bytes] = ("", b""),
     ) -> None:
+        self.tls = tls
         self.left = list(steps)
         self.cuts = list(cuts)
         self.limit = limit
@@ -418,6 +426,10 @@ def drive(operation: Command[Any], peer: Peer, most: int, early: bool = False) -
             if isinstance(event, Send):
                 peer.hear(event.data)
                 event = operation.send(peer.arrived() if early else None)
+            elif isinstance(event, StartTLS):
+                peer.hear(event.data)
+                event.verified, event.certificate = peer.tls
+                event = operation.send(peer.arrived() if early else None)
             else:
                 assert type(event) is bytes
                 if event:
@@ -431,7 +443,7 @@ def drive(operation: Command[Any], peer: Peer, most: int, early: bool = False) -
 def replay(script: Script, cuts: Iterable[int] = ()) -> None:
     """Play a script with its server's bytes cut at `cuts`: the outcome must be the one of the script."""
     session = script.start()
-    peer = Peer(script.steps, cuts)
+    peer = Peer(script.steps, cuts, tls=script.tls)
     most = len(script.reply) + len(script.steps) + 1
     if script.raises is None:
         assert plain(drive(script.command(session), peer, most, script.early)) == script.answer
@@ -447,7 +459,7 @@ def replay(script: Script, cuts: Iterable[int] = ()) -> None:
             raise AssertionError(f"{script.raises.__name__} expected, the answer is {plain(answer)}")
     assert session.state == script.state
     for name, value in script.session.items():
-        assert getattr(session, name) == value, name
+        assert attrgetter(name)(session) == value, name
     if session.broken:
         refuses_all(session)
 

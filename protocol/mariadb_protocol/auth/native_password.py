@@ -9,18 +9,18 @@ from ..constants import SCRAMBLE_LENGTH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from .plugin import Attempt, Exchange
 
 
-def native_password(password: bytes, challenge: bytes) -> Generator[bytes, bytes, None]:
+def native_password(attempt: Attempt, challenge: bytes) -> Exchange:
     """Answer the challenge once; an empty password has an empty answer."""
-    yield scramble(password, challenge[:SCRAMBLE_LENGTH]) if password else b""
-
-
-def scramble(password: bytes, challenge: bytes) -> bytes:
-    """The 20 bytes that prove the password without showing it."""
     from hashlib import sha1  # here, because hashlib loads OpenSSL, and on PyPy also sockets
 
-    stage = sha1(password).digest()
-    mask = sha1(challenge + sha1(stage).digest()).digest()
-    return bytes(a ^ b for a, b in zip(stage, mask))
+    attempt.scramble = challenge = challenge[:SCRAMBLE_LENGTH]
+    if not attempt.password:
+        yield b""
+        return
+    stage = sha1(attempt.password).digest()
+    attempt.hash = sha1(stage).digest()
+    mask = sha1(challenge + attempt.hash).digest()
+    yield bytes(a ^ b for a, b in zip(stage, mask))

@@ -9,6 +9,7 @@ Source: MariaDB documentation, page "COM_CHANGE_USER".
 from __future__ import annotations
 
 from ..auth import authenticate, first_answer
+from ..auth.plugin import Attempt
 from ..constants import Collation, Com
 from ..errors import LocalProtocolError
 from ..handshake import write_plugin_and_attributes
@@ -20,6 +21,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..events import Command
     from ..handshake import Credentials
+
+LONGEST_ANSWER = 255  # bytes; its length has one byte
 
 
 @command("change_user")
@@ -35,14 +38,16 @@ def change_user(session: Session, credentials: Credentials) -> Command[OkPacket 
     stream = session.stream
     limits = session.limits
     session.after = State.CLOSED
-    plugin, answer, exchange = first_answer(greeting.plugin, credentials.password, greeting.scramble)
+    attempt = Attempt(credentials.password, session.security, session.channel, limits, greeting.scramble)
+    plugin, answer, exchange = first_answer(attempt, greeting.plugin, LONGEST_ANSWER)
+    session.plugin = plugin if answer else ""
     writer = Writer()
     writer.nul_terminated(credentials.user, "user name").uint(len(answer), 1).raw(answer)
     writer.nul_terminated(credentials.database or b"", "database name").uint(Collation.UTF8MB4_GENERAL_CI, 2)
     write_plugin_and_attributes(writer, session.capabilities, credentials, plugin)
     packets = stream.command(bytes((Com.CHANGE_USER,)), writer.payload())
     stream.set_limit("auth_packet_size", limits.auth_packet_size)
-    outcome = yield from authenticate(session, credentials.password, exchange, packets)
+    outcome = yield from authenticate(session, attempt, exchange, packets)
     stream.set_limit("packet_size", limits.packet_size)
     if isinstance(outcome, OkPacket):
         session.after = State.READY

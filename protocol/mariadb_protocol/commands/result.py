@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from ..events import Command
     from ..framing import PacketStream
+    from ..messages import ColumnDefinition
     from ..rows import ResultMetadata, Row
     from .statement import Prepared
 
@@ -184,10 +185,7 @@ def _metadata(session: Session, payload: bytes, statement: Prepared | None) -> C
         _take_over(session, shape, stop)
         session.shape = shape
         return shape.metadata
-    columns = []
-    extended = session.negotiated(Capability.MARIADB_EXTENDED_METADATA)
-    for _ in range(count):
-        columns.append(decode_column((yield from stream.read()), extended))
+    columns = yield from read_definitions(session, count)
     border = (yield from _border(session)) if packets > count else None
     metadata = session.metadata(tuple(columns), session.limits)
     if block:
@@ -196,6 +194,20 @@ def _metadata(session: Session, payload: bytes, statement: Prepared | None) -> C
         shape = Shape(block, first_sequence, stream.sequence, metadata, border)
         session.shape = session.shapes[block] = shape
     return metadata
+
+
+def read_definitions(session: Session, count: int) -> Command[list[ColumnDefinition]]:
+    """So many column definitions."""
+    limit = session.limits.metadata_size
+    extended = session.negotiated(Capability.MARIADB_EXTENDED_METADATA)
+    columns, size = [], 0
+    for _ in range(count):
+        payload = yield from session.stream.read()
+        size += len(payload)
+        if size > limit:
+            raise LimitExceeded("metadata_size", limit, size)
+        columns.append(decode_column(payload, extended))
+    return columns
 
 
 def _known_metadata(session: Session, count: int, statement: Prepared | None) -> Command[ResultMetadata]:

@@ -15,13 +15,13 @@ Source: MariaDB documentation, pages "COM_STMT_PREPARE", "COM_STMT_EXECUTE", "CO
 from __future__ import annotations
 
 from ..binary import NULL
-from ..constants import Capability, Com, Header
+from ..constants import Capability, Com, Header, Status
 from ..errors import RemoteProtocolError
 from ..events import Send
-from ..messages import ErrPacket, Record, decode_column, decode_eof, decode_err
+from ..messages import ErrPacket, OkPacket, Record, decode_eof, decode_err
 from ..session import Session, State, command
 from ..wire import Reader
-from .result import ResultSet, check_columns, read_result, receive_rows, rows_at_hand
+from .result import ResultSet, check_columns, read_definitions, read_result, receive_rows, rows_at_hand
 from .utility import simple_command
 
 TYPE_CHECKING = False
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from ..binary import Encoded
     from ..events import Command
-    from ..messages import ColumnDefinition
     from ..rows import ResultMetadata
     from .result import Answer
     from .utility import Outcome
@@ -137,6 +136,8 @@ def fetch(session: Session, prepared: Prepared, count: int) -> Command[ResultSet
         yield from receive_rows(session, result, count + 1)
     if len(result.rows) > count:
         raise RemoteProtocolError(f"{count} rows were asked for, the server sent {len(result.rows)} and more")
+    if not result.rows and isinstance(result.end, OkPacket) and not result.end.status & Status.LAST_ROW_SENT:
+        raise RemoteProtocolError("a cursor that is not at its end, and has no rows")
     return result
 
 
@@ -217,21 +218,18 @@ def _prepared(session: Session) -> Command[Prepared | ErrPacket]:
     reader.uint(2)
     reader.done()
     check_columns(session, columns)
-    yield from _definitions(session, parameters)
-    definitions = yield from _definitions(session, columns)
+    yield from read_definitions(session, parameters)  # which say nothing
+    yield from _border(session, parameters)
+    definitions = yield from read_definitions(session, columns)
+    yield from _border(session, columns)
     metadata = session.metadata(tuple(definitions), session.limits) if columns else None
     return Prepared(statement_id, parameters, metadata)
 
 
-def _definitions(session: Session, count: int) -> Command[list[ColumnDefinition]]:
-    stream = session.stream
-    extended = session.negotiated(Capability.MARIADB_EXTENDED_METADATA)
-    found = []
-    for _ in range(count):
-        found.append(decode_column((yield from stream.read()), extended))
+def _border(session: Session, count: int) -> Command[None]:
+    """The EOF behind so many definitions, without DEPRECATE_EOF."""
     if count and not session.negotiated(Capability.DEPRECATE_EOF):
-        session.note(decode_eof((yield from stream.read())))
-    return found
+        session.note(decode_eof((yield from session.stream.read())))
 
 
 _PREPARE = bytes((Com.STMT_PREPARE,))

@@ -83,13 +83,6 @@ SCRIPTS = [
         [LOCAL, result_set(["n"], [(1,)])],
     ),
     Script(
-        "two files",
-        in_turn(call("query", LOAD), call("send_local_data", [b"x"]), call("send_local_data", [b"y"])),
-        [*ASKS, *sends(b"x"), server(b"\xfbother", sequence=4), *sends(b"y", sequence=5), server(ok(2), sequence=7)],
-        [LOCAL, ("local", b"other"), DONE_SAYS],
-        start=offering,
-    ),
-    Script(
         "behind another result",
         in_turn(call("query", LOAD), call("next_result"), call("send_local_data", [b"x"]), call("ping")),
         [
@@ -107,6 +100,15 @@ def test_local_data(script: Script) -> None:
     replay_all_ways(script)
     assert cut_everywhere(script) == len(script.reply)
     assert flip_everywhere(script) == 8 * len(script.reply)
+
+
+def test_another_file_is_no_answer() -> None:
+    """What was sent has to be confirmed first."""
+    run = in_turn(call("query", LOAD), call("send_local_data", [b"x"]))
+    steps = [*ASKS, *sends(b"x"), server(b"\xfbother", sequence=4)]
+    script = Script("two files", run, steps, start=offering, raises=RemoteProtocolError)
+    script.match = "behind send_local_data the session would be waiting for a local file"
+    replay_all_ways(script)
 
 
 def test_refuse_local_data() -> None:

@@ -371,6 +371,7 @@ WRONG = [
     wrong("rows for a fetch", FETCH, [*HEAD, number(1), end()], "row 1"),
     wrong("more rows than a fetch asked for", FETCH, [number(1)] * 6, "5 rows were asked for, the server sent 6"),
     wrong("ok for a fetch", FETCH, [ok()], "row 1"),
+    wrong("nothing that goes on", FETCH, [end()], "a cursor that is not at its end, and has no rows"),
     wrong("left out, unknown", EXECUTE, [b"\1\0"], "1 column definitions are left out, and they are not known"),
     wrong(
         "left out, others", of_fresh(lambda made: call("execute", made, ()), NUMBER), [b"\2\0"], "2 column definitions"
