@@ -1,7 +1,10 @@
 # make demo        the pool examples against a private server that is gone afterwards
 # make test        all tests, against the same kind of server
-# make servers     fetch MariaDB 11.8 (Debian trixie) into a cache folder outside of the project; needs root
-# make test-servers  the integration tests against each server there is
+# make servers     fetch MariaDB 11.8 (Debian trixie), MySQL 9 (sid) and MariaDB's authentication plugins into a cache
+#                  folder outside of the project; the two servers need root
+# make test-servers  the integration tests against each server there is; test-other-servers: without this system's,
+#                  which `make test` has had
+# make test-hostile  what a hostile server or network may do: rogue server, proxy, deadlines, TLS
 # make lint        ruff check, ruff format --check, mypy --strict
 # make coverage    branch coverage of mariadb_protocol by its own unit tests, no server
 # make build       wheel and sdist in dist/, checked and installed on trial
@@ -21,7 +24,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
-.PHONY: demo test servers test-servers lint coverage build bench-quick oracle oracle-example clean server python
+.PHONY: demo test servers test-servers test-other-servers test-hostile lint coverage build bench-quick oracle oracle-example clean server python
 .DELETE_ON_ERROR:
 
 # $(call apt_get,PACKAGES): install Debian packages quietly; lists are fetched only if the first try fails.
@@ -58,15 +61,24 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mariadb_py
 
 servers:
 	@command -v debootstrap >/dev/null || { $(call apt_get,debootstrap); }
+	@.ci/fetch_plugins $(CACHE)/plugins
 	@.ci/fetch_server trixie mariadb-server-core,mariadb-client-core $(CACHE)
+	@.ci/fetch_plugins $(CACHE)/trixie/usr/lib/mysql/plugin $(CACHE)/trixie
+	@.ci/fetch_server sid mysql-server-core $(CACHE)
 
-test-servers: $(VENV)/dev.stamp server servers
+test-servers: $(VENV)/dev.stamp server
 	@echo "MariaDB of this system"; $(VENV)/bin/python -m pytest -q tests/integration
-	@for root in $(CACHE)/trixie; do \
-		[ -e $$root/usr/sbin/mariadbd ] || { echo "skipped: $$root is not there, as only root can fetch it"; continue; }; \
-		echo "MariaDB of $$root"; \
+	@$(MAKE) --no-print-directory test-other-servers
+
+test-other-servers: $(VENV)/dev.stamp server servers
+	@for root in $(CACHE)/trixie $(CACHE)/sid; do \
+		[ -e $$root/usr/sbin/mysqld ] || { echo "skipped: $$root is not there, as only root can fetch it"; continue; }; \
+		echo "server of $$root"; \
 		MARIADB_PY_SERVER_ROOT=$$root $(VENV)/bin/python -m pytest -q tests/integration || exit 1; \
 	done
+
+test-hostile: $(VENV)/dev.stamp server
+	@$(VENV)/bin/python -m pytest -q tests/hostile
 
 lint: $(VENV)/dev.stamp
 	@$(VENV)/bin/ruff check .

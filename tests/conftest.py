@@ -14,10 +14,37 @@ if TYPE_CHECKING:
     from tests.support.server import Connector
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "mariadb(reason): needs MariaDB; skipped on a MySQL server")
+
+
+@pytest.fixture(autouse=True)
+def needs_mariadb(request: pytest.FixtureRequest) -> None:
+    mark = request.node.get_closest_marker("mariadb")
+    if mark is not None and request.getfixturevalue("server").mysql:
+        pytest.skip(*mark.args)
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[TempServer]:
     """The suite's private server. A test that stops it or changes global state makes one of its own."""
-    with temp_server() as server:
+    from tests.support.server import LIKE_MARIADB, prepare_mysql
+
+    with temp_server(options=LIKE_MARIADB) as server:
+        if server.mysql:
+            prepare_mysql(server)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def plugin_server() -> Iterator[TempServer]:
+    """A server that can INSTALL SONAME 'auth_ed25519', 'auth_pam' and, from 11.6, 'auth_parsec'; not to be stopped."""
+    from tests.support.server import plugin_dir
+
+    folder = plugin_dir()
+    if folder is None:
+        pytest.skip("there are no MariaDB authentication plugins; `make servers` fetches them")
+    with temp_server(options=[f"--plugin-dir={folder}"]) as server:
         yield server
 
 

@@ -41,12 +41,12 @@ def greeting(family: int, address: object) -> bytes:
         return client.recv(4096)
 
 
-def query(server: TempServer, sql: str) -> list[tuple[Any, ...]]:
+def query(server: TempServer, sql: str, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     with (
         mariadb_py.connect(**server.connect_args, autocommit=True) as connection,
         connection.cursor() as cursor,
     ):
-        cursor.execute(sql)
+        cursor.execute(sql, parameters)
         return list(cursor.fetchall()) if cursor.description else []
 
 
@@ -111,6 +111,10 @@ class TestRunning:
             "password": own.password,
             "database": "test",
         }
+
+    def test_version(self, own: TempServer) -> None:
+        major, minor, patch = own.version
+        assert query(own, "SELECT VERSION()")[0][0].startswith(f"{major}.{minor}.{patch}-MariaDB")
 
     def test_folder_is_private(self, own: TempServer) -> None:
         assert own.folder.stat().st_mode & 0o777 == 0o700
@@ -253,13 +257,62 @@ class TestParameters:
             assert other.password != own.password
 
 
+MYSQL_ROOT = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mariadb_py" / "sid"
+
+
+@pytest.fixture(scope="module")
+def mysql() -> Iterator[TempServer]:
+    if os.geteuid() != 0 or not MYSQL_ROOT.exists():
+        pytest.skip("there is no MySQL server, or no chroot; `make servers` fetches it as root")
+    with temp_server(root=str(MYSQL_ROOT), options=["--max-connections=50"], database="o'\\`\"#-- é") as server:
+        yield server
+
+
+class TestMySQL:
+    def test_what_it_is(self, own: TempServer, mysql: TempServer) -> None:
+        assert (own.mysql, mysql.mysql) == (False, True)
+        assert mysql.version >= (9, 0, 0)
+        assert query(mysql, "SELECT VERSION() LIKE ?", ("{}.{}.{}-%".format(*mysql.version),)) == [(1,)]
+
+    def test_account_database_and_options(self, mysql: TempServer) -> None:
+        assert mysql.connect_args["allow_public_key_retrieval"] is True
+        assert query(mysql, "SELECT CURRENT_USER(), DATABASE(), @@max_connections, @@character_set_database") == [
+            ("mariadb_py@127.0.0.1", "o'\\`\"#-- é", 50, "utf8mb4")
+        ]
+        assert query(mysql, "SELECT user, plugin FROM mysql.user WHERE user NOT LIKE 'mysql.%'") == (
+            [("mariadb_py", "caching_sha2_password")] * 3
+        )
+        assert not (mysql.folder / "accounts.sql").exists()
+        with pytest.raises(mariadb_py.Error, match="Access denied"):
+            mariadb_py.connect(**{**mysql.connect_args, "user": "root", "password": ""})
+
+    def test_certificates_can_be_read_from_outside(self, mysql: TempServer) -> None:
+        for name in ("ca.pem", "public_key.pem"):
+            assert (mysql.datadir / name).read_text().startswith("-----BEGIN ")
+        assert query(mysql, "SELECT @@datadir") == [(mysql.inside(mysql.datadir) + "/",)]
+
+    def test_restart(self, mysql: TempServer) -> None:
+        query(mysql, "CREATE TABLE kept (n INT)")
+        mysql.kill()
+        mysql.restart()
+        assert query(mysql, "SELECT COUNT(*) FROM kept") == [(0,)]
+        assert greeting(socket.AF_UNIX, mysql.unix_socket)[3:6] == b"\0\x0a9"
+
+    def test_an_account_that_cannot_be_made(self, mysql: TempServer) -> None:
+        with (
+            pytest.raises(ServerStartError, match=r"(?s)could not create the account.*too long for user name"),
+            temp_server(root=str(MYSQL_ROOT), user="x" * 60),
+        ):
+            pass
+
+
 class TestFailures:
     @pytest.fixture(autouse=True)
     def leaves_nothing(self, empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(tempfile, "tempdir", str(empty))
 
     def test_program_missing(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(server_module, "PROGRAMS", {"mariadbd-of-nowhere": "mariadb-server-core"})
+        monkeypatch.setitem(server_module.PROGRAMS, "mariadbd-of-nowhere", "mariadb-server-core")
         with pytest.raises(ServerNotFound) as caught, temp_server():
             pass
         assert str(caught.value) == (
