@@ -24,6 +24,7 @@ from .dbapi import (
 )
 from .entry import connect
 from .exceptions import (
+    CommitOutcomeUnknown,
     DatabaseError,
     DataError,
     DuplicatePoolError,
@@ -36,6 +37,9 @@ from .exceptions import (
     OperationalError,
     PoolError,
     ProgrammingError,
+    QueryTimeout,
+    SecurityWarning,
+    UntrustedCertificateError,
     Warning,
 )
 from .pool import _CONNECTION_POOLS, ConnectionPool
@@ -70,6 +74,7 @@ __all__ = [
     "TIMESTAMP",
     "_CONNECTION_POOLS",
     "Binary",
+    "CommitOutcomeUnknown",
     "Connection",
     "ConnectionPool",
     "Cursor",
@@ -88,10 +93,13 @@ __all__ = [
     "OperationalError",
     "PoolError",
     "ProgrammingError",
+    "QueryTimeout",
+    "SecurityWarning",
     "Time",
     "TimeFromTicks",
     "Timestamp",
     "TimestampFromTicks",
+    "UntrustedCertificateError",
     "Warning",
     "__author__",
     "__version__",

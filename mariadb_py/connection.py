@@ -9,10 +9,10 @@ from mariadb_protocol.params import escape
 
 from . import exceptions
 from .core.options import ConnectOptions
-from .core.statements import CHARSET
 from .core.tpc import Xid
 from .cursor import Cursor
 from .exceptions import CR_COMMANDS_OUT_OF_SYNC, InterfaceError, LostConnectionError, ProgrammingError
+from .facts import ConnectionFacts
 from .io.link import Link
 from .io.optionfile import SOURCES
 
@@ -21,14 +21,12 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
 
-    from mariadb_protocol.messages import Greeting
-
     from .core.connection import ConnectionCore
     from .core.pool import Slot
     from .pool import ConnectionPool
 
 
-class Connection:
+class Connection(ConnectionFacts):
     """A connection to a MariaDB server. Made by `mariadb_py.connect()`, which documents the keywords.
 
     A connection may be used by one thread at a time; two at once is a ProgrammingError.
@@ -115,16 +113,19 @@ class Connection:
 
         Raises:
             ProgrammingError: a transaction of a transaction manager is in progress.
+            CommitOutcomeUnknown: the connection was lost when the server may have had the order already.
         """
-        self._finish(b"COMMIT")
+        link = self._link_or_raise()
+        link.run(link.core.commit())
 
     def rollback(self) -> None:
-        """Roll back the open transaction; raises as `commit()`."""
-        self._finish(b"ROLLBACK")
+        """Roll back the open transaction.
 
-    def _finish(self, statement: bytes) -> None:
+        Raises:
+            ProgrammingError: a transaction of a transaction manager is in progress.
+        """
         link = self._link_or_raise()
-        link.run(link.core.finish(statement))
+        link.run(link.core.rollback())
 
     # Transactions of a transaction manager (XA)
 
@@ -312,26 +313,9 @@ class Connection:
         return True
 
     @property
-    def _greeting(self) -> Greeting:
-        greeting = self._core.session.greeting
-        if greeting is None:
-            raise ProgrammingError("Invalid connection or not connected")
-        return greeting
-
-    @property
     def _used(self) -> int:
         """How often the pool has given this connection out."""
         return 0 if self._slot is None else self._slot.used
-
-    @property
-    def connection_id(self) -> int:
-        """Id of the connection on the server."""
-        return self._greeting.connection_id
-
-    @property
-    def thread_id(self) -> int:
-        """The same as `connection_id`."""
-        return self.connection_id
 
     @property
     def database(self) -> str | None:
@@ -341,97 +325,6 @@ class Connection:
     @database.setter
     def database(self, name: str) -> None:
         self.select_db(name)
-
-    @property
-    def user(self) -> str | None:
-        """Account name of the last login."""
-        return self._core.user
-
-    @property
-    def host(self) -> str | None:
-        """Host of the server; None on a unix socket."""
-        return self._link_or_raise().endpoint.host
-
-    @property
-    def port(self) -> int:
-        """TCP port; 0 on a unix socket."""
-        return self._link_or_raise().endpoint.port
-
-    @property
-    def unix_socket(self) -> str | None:
-        """Path of the unix socket; None over TCP."""
-        return self._link_or_raise().endpoint.path
-
-    @property
-    def server_name(self) -> str:
-        """Host of the server; "localhost" on a unix socket."""
-        return self.host or "localhost"
-
-    @property
-    def server_port(self) -> int:
-        """The same as `port`."""
-        return self.port
-
-    @property
-    def server_info(self) -> str:
-        """Server version as the server words it."""
-        return self._greeting.version
-
-    @property
-    def server_version(self) -> int:
-        """Server version as major * 10000 + minor * 100 + patch."""
-        return self._greeting.version_number
-
-    @property
-    def server_version_info(self) -> tuple[int, int, int]:
-        """Server version as (major, minor, patch)."""
-        return self._greeting.version_info
-
-    def get_server_version(self) -> tuple[int, int, int]:
-        """The same as `server_version_info`."""
-        return self.server_version_info
-
-    @property
-    def server_mariadb(self) -> bool:
-        """The server is a MariaDB."""
-        return self._greeting.mariadb
-
-    @property
-    def server_status(self) -> int:
-        """Server status flags of the last answer (`mariadb_protocol.constants.Status`)."""
-        return self._core.session.status
-
-    @property
-    def server_capabilities(self) -> int:
-        """Capability flags of the server, without MariaDB's extended ones."""
-        return self._greeting.capabilities & 0xFFFFFFFF
-
-    @property
-    def extended_server_capabilities(self) -> int:
-        """MariaDB's extended capability flags of the server, shifted down by 32."""
-        return self._greeting.capabilities >> 32
-
-    @property
-    def client_capabilities(self) -> int:
-        """Capability flags that both sides use, MariaDB's extended ones shifted up by 32."""
-        return self._core.session.capabilities
-
-    @property
-    def warnings(self) -> int:
-        """Number of warnings that the last statement left."""
-        return self._core.session.warnings
-
-    @property
-    def character_set(self) -> str:
-        """Character set of the connection: always utf8mb4."""
-        return CHARSET
-
-    character_set_name = character_set
-
-    @property
-    def collation(self) -> str:
-        """Collation that the login asks for."""
-        return "utf8mb4_general_ci"
 
     # Python's protocols
 

@@ -78,6 +78,7 @@ class Cursor:
             server_side=cursor_type == 1,
             prefetch=prefetch_size,
         )
+        self._query_timeout = options.query_timeout
         self._closed = False
         self.arraysize = 1
 
@@ -90,6 +91,7 @@ class Cursor:
         buffered: bool | None = None,
         *,
         local_infile: IO[bytes] | Iterable[bytes] | None = None,
+        timeout: float | None = None,
     ) -> None:
         """Run a statement.
 
@@ -99,6 +101,9 @@ class Cursor:
             buffered: from now on, read results whole or not; None leaves it as it is.
             local_infile: contents for LOAD DATA LOCAL INFILE, instead of the file that the statement names: a binary
                 file, or bytes in pieces. The connection must have been made with `local_infile=True` in any case.
+            timeout: seconds in which it must have ended; None: `query_timeout` of the connection. The server is told
+                where that is possible; otherwise, and if it does not answer, the statement is cancelled by KILL QUERY
+                from a second connection, within `cancel_grace`. Where that cannot be had, the connection is closed.
 
         Raises:
             ProgrammingError: the statement or a parameter is wrong, or the cursor is closed.
@@ -107,13 +112,21 @@ class Cursor:
             DataError: a parameter is out of range.
             InterfaceError: errno 2014, another cursor's unbuffered result is not read to its end.
             OperationalError: errno 2020, the statement is larger than the server's max_allowed_packet.
+            QueryTimeout: the timeout passed.
             Error: what the server answered.
         """
         source = None if local_infile is None else contents(local_infile)
-        self._run(self._core.execute(statement, data, None if buffered is None else bool(buffered), source))
+        limit = self._query_timeout if timeout is None else seconds(timeout)
+        unless_given = None if buffered is None else bool(buffered)
+        self._run(self._core.execute(statement, data, unless_given, source, limit), limit)
 
     def executemany(
-        self, statement: str | bytes, parameters: Iterable[Parameters], *, unit_results: bool = False
+        self,
+        statement: str | bytes,
+        parameters: Iterable[Parameters],
+        *,
+        unit_results: bool = False,
+        timeout: float | None = None,
     ) -> None:
         """Run a statement once for each item of `parameters`, many at a time where the server has bulk execution.
 
@@ -132,6 +145,7 @@ class Cursor:
             statement: SQL with placeholders.
             parameters: sequences or mappings; may be a generator.
             unit_results: make (id, affected rows) of each item the result; needs MariaDB 11.5.
+            timeout: seconds in which all must have been executed; see `execute()`.
 
         Raises:
             ProgrammingError: there is not one item, or one is wrong (row and column are named).
@@ -140,7 +154,8 @@ class Cursor:
                 that failed items are kept as well by an engine without transactions (Aria, MyISAM), and, where they are
                 an UPDATE or DELETE, by a transaction that is open.
         """
-        self._run(execute_many(self._core, statement, parameters, unit_results))
+        limit = self._query_timeout if timeout is None else seconds(timeout)
+        self._run(execute_many(self._core, statement, parameters, unit_results), limit)
 
     def callproc(self, sp: str, data: Sequence[Any] = ()) -> None:
         """CALL a stored procedure.
@@ -155,7 +170,7 @@ class Cursor:
         """
         if not isinstance(sp, str):
             raise TypeError(f"the name of a procedure is a str, not {type(sp).__name__}")
-        self._run(self._core.callproc(sp, data))
+        self._run(self._core.callproc(sp, data), self._query_timeout)
 
     def nextset(self) -> bool | None:
         """Go on to the next result of the statement: True, or None if there is none.
@@ -181,13 +196,13 @@ class Cursor:
         self._core.clear()
         self._core.give_up_statement()
 
-    def _run(self, operation: Command[Any]) -> Any:
+    def _run(self, operation: Command[Any], timeout: float | None = None) -> Any:
         if self._closed:
             raise ProgrammingError("Cursor is closed")
         link = self._connection._link
         if link is None or link.core is not self._core.connection:
             raise ProgrammingError("Invalid connection or not connected")
-        return link.run(operation)
+        return link.run(operation, timeout=timeout)
 
     # Rows
 
@@ -386,3 +401,16 @@ class Cursor:
     def __repr__(self) -> str:
         state = "closed" if self.closed else self._core.label() if self._core.statement is not None else "new"
         return f"<mariadb_py.Cursor {state} at {id(self):#x}>"
+
+
+def seconds(timeout: float) -> float:
+    """A time in which a statement must have ended.
+
+    Raises:
+        TypeError, ProgrammingError: it is none.
+    """
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
+        raise TypeError(f"timeout is a number of seconds, not {type(timeout).__name__}")
+    if not 0 < timeout < float("inf"):
+        raise ProgrammingError(f"timeout is a time in seconds above 0, not {timeout!r}")
+    return timeout

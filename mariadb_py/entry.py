@@ -37,7 +37,38 @@ def connect(
         read_timeout: longest silence of the server in seconds; default None, none.
         write_timeout: longest time in seconds that a write may be stuck; default None, none.
         socket_timeout: both of these.
+        query_timeout: seconds in which each statement must have ended, see `Cursor.execute()`; default None, no bound.
+        cancel_grace: seconds in which a statement that a timeout or Ctrl-C cancels must be over on the server, so that
+            the connection can be used again; default 2. 0: it is closed at once.
         connect_attrs: dict of further connection attributes, str to str.
+
+        ssl, use_ssl, ssl_enforce, tls_enforce: encrypt, or fail; a dict {"ca": ...} stands for ssl_ca=... and so on; an
+            `ssl.SSLContext` is used as it is. Every other option of TLS means ssl=True as well. Default: no TLS. See
+            docs/security.md.
+        ssl_verify_cert, ssl_verify_server_cert, tls_verify_peer: True: the certificate must be of a trusted authority
+            and for this host, or the server must prove that it knows the password (MariaDB 11.4). False: any server
+            will do. Default None: verified if `ssl_ca` or a fingerprint is given, or the server proves to know the
+            password; else a SecurityWarning.
+        ssl_ca, tls_ca, ssl_capath, tls_capath: file, folder of trusted authorities; default: those of the system, where
+            they count.
+        ssl_cert, tls_cert, ssl_key, tls_key: files of the client's certificate and its key.
+        ssl_passphrase, tls_passphrase: what the key is encrypted by.
+        ssl_crl, tls_crl, ssl_crlpath, tls_crlpath: file, folder of revoked certificates.
+        ssl_cipher, tls_cipher: OpenSSL's cipher list for TLS 1.2.
+        tls_version: "TLSv1.2", "TLSv1.3" or both with a comma; default both.
+        tls_peer_fp, tls_fp, ssl_fp: SHA-256 fingerprint of the server's certificate in hexadecimal, or several; decides
+            alone.
+        tls_peer_fp_list, tls_fp_list, tls_fplist, ssl_fp_list, ssl_fplist: file of such, one a line.
+        auth_plugins, restricted_auth: names of the authentication plugins that may be used; default: those that show no
+            password to a stranger. mysql_clear_password and mysql_old_password are used only if they are named here.
+        auth_prompt: function (question, visible) that answers what the server's PAM asks beyond the password.
+        auth_gssapi: function (service name, mechanism) that returns a function from the server's token (None at first)
+            to ours, for GSSAPI.
+        server_public_key: file of the server's RSA key in PEM, or the key, to encrypt passwords by.
+        allow_public_key_retrieval: take that key from the server over plain TCP, though anybody might have sent it;
+            default False.
+        permit_redirect: follow the server's redirect_url once, at the login; default None: if the server is verified.
+        limits: dict of bounds on what a server can make us hold, see `mariadb_protocol.constants.Limits`.
 
         autocommit: commit each statement by itself; default False.
         init_command: statement to run after each login and reset.
@@ -72,8 +103,7 @@ def connect(
     Raises:
         TypeError: a keyword is unknown (the nearest known one is named), or a value has the wrong type.
         ProgrammingError: a value is out of range.
-        NotSupportedError: TLS was asked for, which this version does not have.
-        OperationalError: the server cannot be reached in time, or refuses.
+        OperationalError: the server cannot be reached in time, or refuses; TLS or the login cannot be had as demanded.
         PoolError: the pool has no free connection.
     """
     if not (isinstance(connectionclass, type) and issubclass(connectionclass, Connection)):

@@ -15,13 +15,22 @@ CR_SERVER_HANDSHAKE_ERR = 2012
 CR_SERVER_LOST = 2013
 CR_COMMANDS_OUT_OF_SYNC = 2014
 CR_NET_PACKET_TOO_LARGE = 2020
+CR_SSL_CONNECTION_ERROR = 2026
 CR_MALFORMED_PACKET = 2027
+CR_AUTH_PLUGIN_ERR = 2061
+ER_QUERY_INTERRUPTED = 1317
+ER_STATEMENT_TIMEOUT = 1969
+ER_QUERY_TIMEOUT = 3024  # the same, from MySQL
 
 GENERAL_ERROR = "HY000"  # the SQLSTATE of errors that have no better one
 
 
 class Warning(Exception):
     """Something important that is not an error. PEP 249 asks for it; this driver does not raise it."""
+
+
+class SecurityWarning(UserWarning):
+    """A connection is less secure than its user may think; the message says what to do."""
 
 
 class Error(Exception):
@@ -92,7 +101,28 @@ class DuplicatePoolError(ProgrammingError, PoolError):
 
 
 class LostConnectionError(OperationalError, InterfaceError):
-    """The connection is lost, or was lost earlier. Whether the last statement was executed is not known."""
+    """The connection is lost, or was lost earlier. Whether the last statement was executed is not known.
+
+    Attributes:
+        written: the server may have got the statement; False if it is sure that nothing was sent.
+    """
+
+    written = True
+
+
+class CommitOutcomeUnknown(LostConnectionError):
+    """The connection was lost after COMMIT was written: it may have been done, or not. Ask the database."""
+
+
+class UntrustedCertificateError(OperationalError):
+    """The server's certificate is of no authority that is trusted."""
+
+
+class QueryTimeout(OperationalError):
+    """A statement did not end within its `timeout`, and was ended.
+
+    The server undoes what it ends. A statement that the client gave up may just have been done all the same.
+    """
 
 
 def error_class(errno: int) -> type[Error]:
@@ -109,6 +139,7 @@ def from_server(errno: int, sqlstate: str, message: str) -> Error:
 
 
 _NUMBERS: dict[type[Error], tuple[int, ...]] = {
+    QueryTimeout: (ER_STATEMENT_TIMEOUT, ER_QUERY_TIMEOUT),
     InterfaceError: (0, CR_IPSOCK_ERROR, CR_SERVER_HANDSHAKE_ERR, CR_COMMANDS_OUT_OF_SYNC),
     LostConnectionError: (CR_SERVER_GONE_ERROR, CR_SERVER_LOST),
     DataError: (1171, 1230, 1264, 1265, 1365, 1406, 1441),

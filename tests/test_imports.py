@@ -147,12 +147,16 @@ def test_the_testing_package_stands_apart(module: Module) -> None:
     assert driver == ({"mariadb_py"} if module.name == f"{APART}.pytest_plugin" else set())
 
 
+# Imported only where they are used, and done without where they are not installed.
+OPTIONAL = {f"{APART}.pytest_plugin": {"pytest"}, "mariadb_py.io.crypto": {"cryptography"}}
+
+
 @pytest.mark.skipif(sys.version_info < (3, 10), reason="Python 3.9 has no list of its standard library")
 @parametrized(list(MODULES.values()))
 def test_nothing_but_the_standard_library(module: Module) -> None:
     roots = {name.split(".")[0] for name in imports(module)} - set(ROOTS)
     foreign = roots - sys.stdlib_module_names  # type: ignore[attr-defined,unused-ignore]
-    assert foreign == ({"pytest"} if module.name == f"{APART}.pytest_plugin" else set())
+    assert foreign == OPTIONAL.get(module.name, set())
 
 
 # Size and documentation

@@ -9,9 +9,10 @@ from __future__ import annotations
 from functools import partial
 
 from mariadb_protocol import (
-    Credentials,
+    ConnectionClosed,
     ErrPacket,
     LocalInfileRequest,
+    RemoteProtocolError,
     ResultSet,
     Session,
     State,
@@ -35,23 +36,29 @@ from mariadb_protocol.sql import named_local_file
 
 from ..exceptions import (
     CR_COMMANDS_OUT_OF_SYNC,
+    CR_SERVER_LOST,
+    CommitOutcomeUnknown,
     DatabaseError,
     Error,
     InterfaceError,
+    LostConnectionError,
     NotSupportedError,
     OperationalError,
     ProgrammingError,
 )
+from . import sqlmode
 from .conversion import Conversion
 from .failure import gone, login_error, server_error
+from .login import credentials, encode_name
 from .metadata import ColumnSet
 from .statements import CHARSET, Statements
-from .tpc import Transaction, Xid, recovered
+from .tpc import Transaction, Xid, recovered, unconverted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from mariadb_protocol import Security
     from mariadb_protocol.commands.result import Answer
     from mariadb_protocol.events import Command
     from mariadb_protocol.messages import OkPacket
@@ -62,7 +69,6 @@ if TYPE_CHECKING:
 _NO_TRANSACTION = "________"  # as session tracking writes it
 _CHARSET_VARIABLES = ("character_set_client", "character_set_connection", "character_set_results")
 _TRACK_CHANGES = b"SET session_track_state_change=1,session_track_transaction_info='CHARACTERISTICS'"
-_CAPABILITIES = Capability.MARIADB_BULK | Capability.MARIADB_BULK_UNIT_RESULTS | Capability.MARIADB_CACHE_METADATA
 
 
 class ConnectionCore:
@@ -77,13 +83,14 @@ class ConnectionCore:
         statements: the prepared statements.
         tpc: the transaction of a transaction manager, in progress or not.
         user: name of the account that is logged in.
+        password: what it has logged in with at first.
         user_changed: change_user() was called, so that the session is not the one of `options` any more.
         auto_reconnect: a connection that is lost between two statements is opened anew, unless `would_lose` objects.
     """
 
     __slots__ = (
         *("_attributes", "_generation", "_read_file", "_streaming"),
-        *("auto_reconnect", "options", "session", "statements", "tpc", "user", "user_changed"),
+        *("auto_reconnect", "options", "password", "session", "statements", "tpc", "user", "user_changed"),
     )
 
     def __init__(self, options: ConnectOptions, read_file: Callable[[bytes], Iterator[bytes]]) -> None:
@@ -93,32 +100,43 @@ class ConnectionCore:
         self._generation = 0  # of the session; those of its statements count on from it
         self.renew({})
 
-    def renew(self, attributes: Mapping[str, str]) -> None:
+    def renew(self, attributes: Mapping[str, str], demands: Security | None = None, local: bool = False) -> None:
         """Forget the session, for a new one on another socket.
 
         Args:
             attributes: connection attributes for the server.
+            demands: what is demanded of the connection; None: nothing.
+            local: the other socket is a unix socket.
         """
         options = self.options
         self._attributes = attributes
-        self.session = Session(metadata=partial(ColumnSet, conversion=Conversion.from_options(options)))
+        conversion = Conversion.from_options(options)
+        self.session = Session(options.limits, partial(ColumnSet, conversion=conversion), demands, local)
         if options.status_callback is not None:
             self.session.events = []
         self._generation += 1
         self.statements = Statements(self.session, options, self._generation << 32)
         self.tpc = Transaction()
         self.user = options.user
+        self.password: str | bytes | None = None
         self.user_changed = False
         # The cursor whose unbuffered result is not read to its end, by a weak reference.
         self._streaming: Callable[[], CursorCore | None] | None = None
+
+    def adopt(self, other: ConnectionCore) -> None:
+        """Take over the session of another core, which is not used any more."""
+        for name in ("_attributes", "_generation", "password", "session", "statements", "tpc", "user", "user_changed"):
+            setattr(self, name, getattr(other, name))
+        self._streaming = None
 
     # Beginning and end of a session
 
     def open(self) -> Command[None]:
         """Log in and set the session up as the options say."""
         options = self.options
-        credentials = self._credentials(options.user, options.current_password(), options.database)
-        outcome = yield from login(self.session, credentials)
+        self.password = options.current_password()
+        who = options.user, self.password, options.database
+        outcome = yield from login(self.session, credentials(options, self._attributes, *who))
         if isinstance(outcome, ErrPacket):
             raise login_error(outcome, self.session)
         yield from self._set_up()
@@ -152,11 +170,11 @@ class ConnectionCore:
 
     def change_user(self, user: str | None, password: str | bytes | None, database: str | None) -> Command[None]:
         """Log in as somebody else on the same connection."""
-        credentials = self._credentials(user, password, database)
+        login_data = credentials(self.options, self._attributes, user, password, database)
         yield from self.claim(None)
         self.user_changed = True
         self.session.variables.clear()
-        outcome = yield from change_user(self.session, credentials)
+        outcome = yield from change_user(self.session, login_data)
         if isinstance(outcome, ErrPacket):
             raise login_error(outcome, self.session)
         self.statements.forget()
@@ -168,21 +186,6 @@ class ConnectionCore:
         """Say goodbye."""
         yield from quit_(self.session)
 
-    def _credentials(self, user: str | None, password: str | bytes | None, database: str | None) -> Credentials:
-        options = self.options
-        capabilities = options.client_flag & ~Capability.LOCAL_FILES | _CAPABILITIES
-        if options.compress:
-            capabilities |= Capability.COMPRESS
-        if options.local_infile:
-            capabilities |= Capability.LOCAL_FILES
-        return Credentials(
-            encode_name(user, "user"),
-            encode_password(password),
-            encode_name(database, "database") or None,
-            {**self._attributes, **(options.connect_attrs or {})},
-            capabilities,
-        )
-
     def _set_up(self) -> Command[None]:
         """Finish the session; one that is not as the user asked for, such as in autocommit mode, must not be used."""
         try:
@@ -193,10 +196,17 @@ class ConnectionCore:
 
     def _configure(self) -> Command[None]:
         """init_command, then in one statement whatever is not as this client needs it or the user asked for."""
+        mode = self.statements.mode
+        mode.trust()
         if self.options.init_command:
-            yield from self.command(encode_text(self.options.init_command, "init_command"))
+            command = encode_text(self.options.init_command, "init_command")
+            yield from self.command(command)
+            mode.suspect = b"SQL_MODE" in command.upper()
         variables = self.session.variables
         assignments = []
+        tracks = not self.session.mariadb and self.session.negotiated(Capability.SESSION_TRACK)
+        if tracks:  # what is assigned before is not reported
+            assignments.append(sqlmode.TRACK)
         if any(variables.get(name) != CHARSET for name in _CHARSET_VARIABLES):
             assignments.append(b"NAMES utf8mb4")
         if self.autocommit != self.options.autocommit:
@@ -205,8 +215,11 @@ class ConnectionCore:
             assignments.append(b"tx_read_only=1" if self.session.mariadb else b"transaction_read_only=1")
         if self.auto_reconnect:
             assignments.append(_TRACK_CHANGES[4:])
+        if tracks or mode.uncertain:
+            assignments.append(sqlmode.REPORT)
         if assignments:
             yield from self.command(b"SET " + b",".join(assignments))
+        mode.trust()
         self.session.changed = self.statements.untracked = self.statements.asked = False
 
     # Facts
@@ -269,6 +282,11 @@ class ConnectionCore:
         if self.session.state != State.READY:
             yield from self._discard(None)
 
+    def learn_mode(self, owner: CursorCore | None) -> Command[None]:
+        """Have the sql_mode reported, on behalf of `owner`."""
+        yield from self.claim(owner)
+        yield from self.statements.mode.learn()
+
     def streams_to(self, cursor: CursorCore) -> bool:
         """The rows that arrive are those of this cursor."""
         return self._streaming is not None and self._streaming() is cursor
@@ -325,11 +343,32 @@ class ConnectionCore:
         if self.autocommit != value:
             yield from self.command(b"SET autocommit=%d" % value)
 
-    def finish(self, statement: bytes) -> Command[None]:
-        """Commit or roll back by this statement; not what belongs to a transaction manager."""
+    def commit(self) -> Command[None]:
+        """Commit the transaction that is open, if one is."""
+        self._check_no_tpc()
+        yield from self.claim(None)
+        yield from self._committing(self.command(b"COMMIT"))
+
+    def rollback(self) -> Command[None]:
+        """Roll back the transaction that is open, if one is."""
+        self._check_no_tpc()
+        yield from self.command(b"ROLLBACK")
+
+    def _check_no_tpc(self) -> None:
         if self.tpc.state:
             raise ProgrammingError(f"{self.tpc.xid!r} is in progress: use tpc_commit() or tpc_rollback()")
-        yield from self.command(statement)
+
+    def _committing(self, operation: Command[None]) -> Command[None]:
+        """Run what commits; if the connection is lost meanwhile, say that nobody knows what became of it."""
+        try:
+            yield from operation
+        except (LostConnectionError, ConnectionClosed, RemoteProtocolError) as error:
+            if not error.written:
+                raise
+            raise CommitOutcomeUnknown(
+                f"The connection was lost when COMMIT had been sent; whether it was done is not known ({error})",
+                errno=CR_SERVER_LOST,
+            ) from error
 
     def set_auto_reconnect(self, value: bool) -> Command[None]:
         """From now on, let a lost connection be opened anew, or not."""
@@ -341,6 +380,12 @@ class ConnectionCore:
             self.session.changed = False  # by this very statement
             # What was done before cannot be known any more.
             self.statements.untracked = asked
+
+    def abandon(self) -> Command[None]:
+        """Behind a cancelled statement: give up what is left of it, and let the cancelling hit nothing else."""
+        self._streaming = None
+        yield from self._discard(None)
+        _ = yield from query(self.session, b"DO 0")
 
     def debug(self) -> Command[None]:
         """Let the server write debugging information to its log."""
@@ -367,23 +412,34 @@ class ConnectionCore:
             yield from self.set_autocommit(True)
         try:
             for statement in self.tpc.finish(commit, xid):
+                yield from self.claim(None)
                 try:
-                    yield from self.command(statement)
+                    run = self.command(statement)
+                    yield from self._committing(run) if statement.startswith(b"XA COMMIT") else run
                 except DatabaseError:
                     # After a deadlock, or a phase that failed, the server has ended the transaction's work already.
                     if commit or self.session.broken or not statement.startswith(b"XA END "):
                         raise
         finally:
+            self.session.stop = None  # also one that was cancelled leaves the session as it was
             if not self.session.broken:
                 yield from self.set_autocommit(autocommit)
 
     def tpc_recover(self) -> Command[list[Xid]]:
         """All prepared transactions on the server."""
         yield from self.claim(None)
-        answer = yield from query(self.session, b"XA RECOVER")
+        mariadb = self.session.mariadb
+        # MySQL would send any bytes labelled as UTF-8.
+        answer = yield from query(self.session, b"XA RECOVER" if mariadb else b"XA RECOVER CONVERT XID")
         if isinstance(answer, ErrPacket):
             raise server_error(answer)
-        return [recovered(*row) for row in answer.rows] if isinstance(answer, ResultSet) else []
+        rows = answer.rows if isinstance(answer, ResultSet) else []
+        try:
+            if not mariadb:
+                rows = [(*sizes, unconverted(data)) for *sizes, data in rows]
+            return [recovered(*row) for row in rows]
+        except (TypeError, ValueError):
+            raise InterfaceError("the server's answer to XA RECOVER is no list of transactions") from None
 
     def kill(self, connection_id: int) -> Command[None]:
         """End another connection of the server."""
@@ -427,28 +483,6 @@ class ConnectionCore:
             return self._read_file(name)
         except OSError as error:
             raise OperationalError(f"the local file {name!r} cannot be read: {error.strerror}") from error
-
-
-def encode_name(name: str | None, what: str) -> bytes:
-    """The name of an account or database in UTF-8."""
-    if name is None:
-        return b""
-    if not isinstance(name, str):
-        raise TypeError(f"{what} is a str, not {type(name).__name__}")
-    if "\0" in name:
-        raise ProgrammingError(f"{what} contains a NUL character at position {name.index(chr(0))}")
-    return encode_text(name, what)
-
-
-def encode_password(password: str | bytes | None) -> bytes:
-    """A password in UTF-8, or as it is."""
-    if password is None:
-        return b""
-    if isinstance(password, str):
-        return password.encode("utf-8", "surrogatepass")
-    if isinstance(password, bytes):
-        return password
-    raise TypeError(f"password is a str or bytes, not {type(password).__name__}")
 
 
 def _raise_error(outcome: OkPacket | ErrPacket) -> None:

@@ -12,6 +12,7 @@ from weakref import ref
 
 from mariadb_protocol import (
     ErrPacket,
+    LimitExceeded,
     LocalInfileRequest,
     OkPacket,
     ParameterError,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from .rows import RowFactory
     from .statements import Owned
 
+_RESULT_SET_WEIGHT = 8  # in the limit `results`
 _LABEL_SIZE = 60  # characters of a statement that an error shows
 # What the server opens a cursor for. Asked for one by others, it answers with their rows, or (DELETE ... RETURNING,
 # ANALYZE) dies or hangs up.
@@ -76,7 +78,7 @@ class CursorCore(RowState):
     """
 
     __slots__ = (
-        *("__weakref__", "_own", "_own_sql", "_pending", "_prefetch", "_serving"),
+        *("__weakref__", "_own", "_own_sql", "_own_types", "_pending", "_prefetch", "_serving"),
         *("binary", "connection"),
         *("lastrowid", "out_parameters", "parameters", "prepared", "server_side", "statement", "streaming"),
         *("transformed", "warnings"),
@@ -109,6 +111,7 @@ class CursorCore(RowState):
         self._pending: deque[Answer] = deque()  # results of a buffered statement behind the present one
         self._own: Owned | None = None  # the statement of a prepared or server-side cursor
         self._own_sql: str | bytes = ""  # its text, as the user wrote it
+        self._own_types = b""  # of its parameters, as Statements.types says
         self._serving = False  # the server holds rows for us
 
     # Statements
@@ -119,6 +122,7 @@ class CursorCore(RowState):
         parameters: Any,
         buffered: bool | None = None,
         source: Iterable[bytes] | None = None,
+        limit: float | None = None,
     ) -> Command[None]:
         """Run a statement and take its first result.
 
@@ -127,10 +131,13 @@ class CursorCore(RowState):
             parameters: its parameters, or None.
             buffered: from now on, read results whole or not; None leaves it as it is.
             source: contents for LOAD DATA LOCAL INFILE; None: the file that the statement names, if that is allowed.
+            limit: seconds after which the server is to give up, where it can be told to; None: never.
         """
         connection = self.connection
         if self.prepared and self._own is not None:
             sql, parameters = self._own_sql, _at_most(self._own.prepared.parameters, parameters)
+        if parameters is not None and connection.statements.mode.uncertain:
+            yield from connection.learn_mode(self)
         try:
             statement, encoded = connection.statements.request(sql, parameters, self.binary)
         except ParameterError:
@@ -146,6 +153,8 @@ class CursorCore(RowState):
         self.statement = sql
         if buffered is not None:
             self.buffered = buffered and not self.server_side
+        if limit is not None and encoded is None:
+            statement = connection.statements.limited(statement, limit)
         self.transformed = statement
         self.parameters = len(encoded or ())
         size = command_size(statement, encoded)
@@ -173,24 +182,25 @@ class CursorCore(RowState):
         self.parameters = len(statement.parts) - 1
 
     def answers(self, statement: bytes, parameters: Sequence[Encoded]) -> Command[list[Answer]]:
-        """Run a statement and read all its results."""
+        """Run a statement that is not too long for the server, and read all its results."""
         connection = self.connection
         session = connection.session
-        yield from connection.statements.check_size(command_size(statement, parameters))
         if parameters:
             answer = yield from connection.statements.run(statement, parameters, -1)
         else:
             answer = yield from query(session, statement)
         found: list[Answer] = []
+        weight = 0
         while True:
             if isinstance(answer, LocalInfileRequest):
                 answer = yield from connection.answer_local_request(answer, statement, None, -1)
             found.append(answer)
+            weight = self._weigh(weight, answer)
             if session.state != State.MORE_RESULTS:
                 return found
             answer = yield from next_result(session)
 
-    def take_many(self, results: list[ResultSet], affected: int, first_id: int | None) -> None:
+    def take_many(self, results: list[ResultSet], affected: int, first_id: int | None, warnings: int) -> None:
         """Make what came of many rows of parameters the present result, and the ones behind it."""
         self.out_parameters = False
         if results:
@@ -201,29 +211,49 @@ class CursorCore(RowState):
         self.lastrowid = first_id
         if first_id:
             self.connection.statements.revived = False
-        self.warnings = self.connection.session.warnings
+        self.warnings = warnings
 
     def _collect(self) -> Command[None]:
         """Read all further results of a buffered statement."""
         session = self.connection.session
+        weight = 0
         while session.state == State.MORE_RESULTS:
             answer = yield from next_result(session)
             if isinstance(answer, LocalInfileRequest):
                 answer = yield from self.connection.answer_local_request(answer, b"", None, -1)
             self._pending.append(answer)
+            weight = self._weigh(weight, answer)
+
+    def _weigh(self, weight: int, answer: Answer) -> int:
+        """The weight of a statement's results together with that of one more.
+
+        Raises:
+            LimitExceeded: it is more than the limit; the session is broken then.
+        """
+        session = self.connection.session
+        weight += _RESULT_SET_WEIGHT if isinstance(answer, ResultSet) else 1
+        if weight > session.limits.results:
+            error = LimitExceeded("results", session.limits.results, weight)
+            session.fail(error)
+            raise error
+        return weight
 
     def _execute_own(self, statement: bytes, parameters: Sequence[Encoded]) -> Command[Answer]:
         """Execute the statement that belongs to this cursor alone, preparing it if it is not the last one."""
         connection = self.connection
         own = self._own
-        if own is None or not self.prepared or own.generation != connection.statements.generation:
+        types = connection.statements.types(parameters)
+        kept = own is not None and own.generation == connection.statements.generation and self._own_types == types
+        if own is None or not self.prepared or not kept:
             self.give_up_statement()
+            self._own_types = types
             own = self._own = yield from connection.statements.prepare_own(statement)
         prepared = own.prepared
         if len(parameters) != prepared.parameters:
             raise ProgrammingError(f"the statement has {prepared.parameters} placeholders, not {len(parameters)}")
-        at_server = self.server_side and first_word(statement) in _WITH_CURSOR
-        minimum = -1 if self.buffered else 0
+        at_server = self.server_side and prepared.selects and first_word(statement) in _WITH_CURSOR
+        # Whether the server has opened a cursor shows behind the columns.
+        minimum = -1 if self.buffered else int(self.server_side)
         answer = yield from execute(connection.session, prepared, parameters, minimum, cursor=at_server)
         end = answer.end if isinstance(answer, ResultSet) else None
         self._serving = isinstance(end, OkPacket) and bool(end.status & Status.CURSOR_EXISTS)

@@ -7,14 +7,13 @@ from mariadb_protocol.constants import DEFAULT_PORT
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
-# Where servers put their socket, by operating system and distribution.
+# Where servers put their socket, by distribution. Not those in /tmp, where anybody can put one.
 USUAL_SOCKETS = (
     "/run/mysqld/mysqld.sock",
     "/var/run/mysqld/mysqld.sock",
     "/var/lib/mysql/mysql.sock",
-    "/tmp/mysql.sock",
-    "/tmp/mariadb.sock",
 )
 LOCALHOST = "localhost"
 MAX_PORT = 65535
@@ -28,9 +27,10 @@ class Endpoint:
         port: TCP port; 0 for a unix socket.
         path: path of a unix socket, or None.
         tried: paths at which a unix socket was looked for in vain.
+        address: (family, address) that the name stands for, if it is known; None: to be looked up.
     """
 
-    __slots__ = ("host", "path", "port", "tried")
+    __slots__ = ("address", "host", "path", "port", "tried")
 
     def __init__(
         self, host: str | None = None, port: int = 0, path: str | None = None, tried: tuple[str, ...] = ()
@@ -39,6 +39,7 @@ class Endpoint:
         self.port = port
         self.path = path
         self.tried = tried
+        self.address: tuple[int, Any] | None = None
 
     def __str__(self) -> str:
         if self.path is not None:
@@ -82,6 +83,22 @@ def _parse_port(text: str) -> int | None:
     if text[0] != ":" or not (digits.isascii() and digits.isdigit()) or len(digits) > 5 or int(digits) > MAX_PORT:
         return None
     return int(digits)
+
+
+def redirected(url: str) -> Endpoint | None:
+    """Where a server's redirect_url leads; None if that cannot be told.
+
+    Only host and port count: who logs in is not the server's business.
+
+    Args:
+        url: "mariadb://host:port" or "mysql://host:port", perhaps with more behind it.
+    """
+    scheme, _, rest = url.partition("://")
+    hosts = parse_hosts(rest.partition("/")[0].partition("?")[0].rpartition("@")[2])
+    if scheme not in ("mariadb", "mysql") or not hosts or len(hosts) > 1:
+        return None
+    host, port = hosts[0]
+    return Endpoint(host, port or DEFAULT_PORT)
 
 
 def choose_endpoint(host: str, port: int, is_socket: Callable[[str], bool]) -> Endpoint:

@@ -10,6 +10,7 @@ from mariadb_protocol import (
     LocalProtocolError,
     ParameterError,
     RemoteProtocolError,
+    SecurityError,
     UnsupportedValueError,
     ValueRangeError,
 )
@@ -18,6 +19,7 @@ from ..exceptions import (
     CR_MALFORMED_PACKET,
     CR_SERVER_GONE_ERROR,
     CR_SERVER_LOST,
+    GENERAL_ERROR,
     DataError,
     Error,
     InterfaceError,
@@ -39,11 +41,12 @@ def server_error(packet: ErrPacket) -> Error:
 
 
 def login_error(packet: ErrPacket, session: Session) -> Error:
-    """The exception for a refused login; names authentication plugins that this client lacks."""
+    """The exception for a refused login; says which authentication plugins the server wanted in vain, and why."""
     message = packet.message
-    if session.unknown_plugins:
-        lacking = ", ".join(session.unknown_plugins)
-        message += f" (the server asked for authentication plugins that this client does not have: {lacking})"
+    if session.refusals:
+        message += f" ({'; '.join(session.refusals)})"
+    if session.security.tls and not session.channel.encrypted:
+        message += " (this came before TLS: anybody may have said it)"
     return from_server(packet.errno, packet.sqlstate, message)
 
 
@@ -52,7 +55,11 @@ def protocol_failure(error: ProtocolError) -> Error:
     if isinstance(error, ParameterError):
         return _PARAMETER_ERRORS.get(type(error), ProgrammingError)(str(error))
     if isinstance(error, ConnectionClosed):
-        return LostConnectionError(str(error), errno=error.errno or CR_SERVER_LOST, sqlstate=error.sqlstate or "HY000")
+        lost = LostConnectionError(str(error), error.errno or CR_SERVER_LOST, error.sqlstate or "HY000")
+        lost.written = error.written
+        return lost
+    if isinstance(error, SecurityError):
+        return OperationalError(str(error), errno=error.errno)
     if isinstance(error, RemoteProtocolError):
         return OperationalError(f"{error}; the connection is closed", errno=CR_MALFORMED_PACKET)
     if isinstance(error, LocalProtocolError):
@@ -60,10 +67,39 @@ def protocol_failure(error: ProtocolError) -> Error:
     return InterfaceError(str(error))
 
 
+def lost_to(
+    endpoint: object, reason: str, errno: int = CR_SERVER_LOST, sqlstate: str = GENERAL_ERROR
+) -> LostConnectionError:
+    """The exception for a connection to `endpoint` that is lost."""
+    return LostConnectionError(f"Lost connection to server on '{endpoint}' ({reason})", errno, sqlstate)
+
+
+def failure_at(endpoint: object, error: ProtocolError, greeted: bool) -> Error:
+    """As `protocol_failure`, and says which server it was where that is to blame.
+
+    Args:
+        endpoint: where it is.
+        error: the error.
+        greeted: it has sent a greeting.
+    """
+    failure = protocol_failure(error)
+    if isinstance(failure, LostConnectionError):
+        lost = lost_to(endpoint, str(error), failure.errno, failure.sqlstate)
+        lost.written = failure.written
+        return lost
+    if not greeted and failure.errno == CR_MALFORMED_PACKET:
+        return OperationalError(
+            f"'{endpoint}' does not answer like a MariaDB server ({error})", errno=CR_MALFORMED_PACKET
+        )
+    return failure
+
+
 def gone(session: Session) -> LostConnectionError:
     """The exception for a command on a connection that was lost earlier."""
     reason = f" ({session.cause})" if session.cause else ""
-    return LostConnectionError(f"Server has gone away{reason}", errno=CR_SERVER_GONE_ERROR)
+    lost = LostConnectionError(f"Server has gone away{reason}", errno=CR_SERVER_GONE_ERROR)
+    lost.written = False
+    return lost
 
 
 _PARAMETER_ERRORS: dict[type[ProtocolError], type[Error]] = {

@@ -23,6 +23,21 @@ SECRET = (str, bytes, Callable)
 NAMES = (str, list, tuple)
 MAPPING = (dict,)
 FUNCTION = (Callable,)
+KEY = (str, bytes)
+
+
+class _LikeContext(type):
+    """Knows an `ssl.SSLContext` without loading `ssl`."""
+
+    def __instancecheck__(cls, value: object) -> bool:
+        return hasattr(value, "wrap_bio")
+
+
+class SSLContext(metaclass=_LikeContext):
+    """What stands for `ssl.SSLContext` in the table of options."""
+
+
+SWITCH = (bool, int, dict, SSLContext)
 
 _FLAGS = {
     **dict.fromkeys(("1", "yes", "on", "true"), True),
@@ -61,6 +76,8 @@ _READERS: dict[tuple[Any, ...], tuple[Callable[[str], Any], str]] = {
     SECRET: (str, ""),
     NAMES: (str, ""),
     FLAG: (read_flag, "yes or no"),
+    SWITCH: (read_flag, "yes or no"),
+    KEY: (str, ""),
     INTEGER: (read_integer, "a whole number"),
     SECONDS: (read_seconds, "a number"),
 }

@@ -26,6 +26,7 @@ from mariadb_protocol.sql import first_word
 
 from ..exceptions import Error, NotSupportedError, ProgrammingError
 from .failure import protocol_failure, server_error
+from .statements import command_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from mariadb_protocol import Prepared
+    from mariadb_protocol.binary import Encoded
     from mariadb_protocol.bulk import Chunk
     from mariadb_protocol.commands.result import Answer
     from mariadb_protocol.events import Command
@@ -67,6 +69,8 @@ def execute_many(
         unit_results: make (id, affected rows) of each row the result.
     """
     connection = cursor.connection
+    if connection.statements.mode.uncertain:
+        yield from connection.learn_mode(cursor)
     statement = connection.statements.parse(sql)
     yield from connection.claim(cursor)
     cursor.begin(sql, statement)
@@ -94,7 +98,7 @@ class _Run:
 
     __slots__ = (
         *("_affected", "_began", "_cursor", "_early", "_first_id", "_given", "_ignored", "_results", "_rows"),
-        *("_statement", "_taken", "done"),
+        *("_statement", "_taken", "_warnings", "done"),
     )
 
     def __init__(self, cursor: CursorCore, statement: Statement, rows: Iterable[Any] | None) -> None:
@@ -109,6 +113,7 @@ class _Run:
         self._began = False  # autocommit is off for the time being: each chunk is committed by us
         self._affected = 0
         self._first_id: int | None = None
+        self._warnings = 0
         self._results: list[ResultSet] = []  # the rows of RETURNING, of the unit results, or of a procedure
         self.done = 0
 
@@ -144,18 +149,37 @@ class _Run:
 
     def one_by_one(self) -> Command[None]:
         """Execute the statement for each row, in a round trip each."""
-        statement = self._statement
         self._check_all(False)
         early, self._early = self._early or (), None
         for number, values in early:
             _check(values, number, False)
         for number, values in chain(early, ((self._taken, values) for values in self._rows)):
             _check(values, number, False)
-            encoded = statement.encode([None if value is NULL else value for value in values])
-            answers = yield from self._cursor.answers(statement.prepared, encoded)
-            for answer in answers:
-                self._add(answer, len(answers) == 1)  # of a procedure each result stands for itself
-            self.done += 1
+            yield from self._row(number, values)
+
+    def _row(self, number: int, values: Sequence[Any]) -> Command[None]:
+        """Execute the statement for one row."""
+        connection = self._cursor.connection
+        try:
+            text, encoded = self._request([None if value is NULL else value for value in values])
+        except ParameterError as error:
+            raise type(error)(f"row {number}, {error}") from None
+        size = command_size(text, encoded)
+        if size >= FIRST_CHUNK:
+            yield from connection.statements.packet_limit()
+        yield from connection.statements.check_size(size, f"the statement for row {number}")
+        answers = yield from self._cursor.answers(text, encoded)
+        for answer in answers:
+            self._add(answer, len(answers) == 1)  # of a procedure each result stands for itself
+        self._warnings += connection.session.warnings
+        self.done += 1
+
+    def _request(self, values: Sequence[Any]) -> tuple[bytes, Sequence[Encoded]]:
+        """What to send for one row: a statement, and parameters for the binary protocol if it has placeholders left."""
+        cursor, statement = self._cursor, self._statement
+        if cursor.binary or cursor.connection.session.mariadb or first_word(statement.prepared) == b"CALL":
+            return statement.prepared, statement.encode(values)
+        return cursor.connection.statements.fill_in(statement, values), ()
 
     def in_bulk(self, unit_results: bool) -> Command[None]:
         """Execute the statement for chunks of rows."""
@@ -197,12 +221,23 @@ class _Run:
                     yield from self._aside(b"SET autocommit=0")
                 chunk = yield from self._chunk(prepared, chunk, encoder, unit_results)
         except BaseException:
-            if self._began and not connection.session.broken:
-                yield from self._aside(_ROLLBACK)
+            yield from self._undo()
             raise
         finally:
+            connection.session.stop = None
             if self._began and not connection.session.broken:
                 yield from self._aside(b"SET autocommit=1")
+
+    def _undo(self) -> Command[None]:
+        """Roll back a chunk that failed, or was cancelled; where that fails, to go on would commit it."""
+        session = self._cursor.connection.session
+        session.stop = None
+        if self._began and not session.broken:
+            try:
+                yield from self._aside(_ROLLBACK)
+            except BaseException as error:
+                session.fail(error)
+                raise
 
     def _aside(self, statement: bytes) -> Command[None]:
         """Run a statement that is none of the user's: what the server says of it is no news to him."""
@@ -226,6 +261,7 @@ class _Run:
             failure = error
         try:
             self._add((yield from read_bulk(session)), True)
+            self._warnings += session.warnings
             if self._began:
                 yield from self._aside(_COMMIT)
             self.done += chunk.count
@@ -258,7 +294,7 @@ class _Run:
         """Make what came of it the cursor's result."""
         if not self._taken:
             raise ProgrammingError("No data provided")
-        self._cursor.take_many(self._results, self._affected, self._first_id)
+        self._cursor.take_many(self._results, self._affected, self._first_id, self._warnings)
 
 
 def _values(statement: Statement, row: Any, number: int) -> Sequence[Any]:

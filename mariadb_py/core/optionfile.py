@@ -9,7 +9,7 @@ from __future__ import annotations
 from mariadb_protocol.constants import Capability
 
 from ..exceptions import ProgrammingError
-from .keywords import FLAG, Text, read_flag
+from .keywords import FLAG, SWITCH, Text, read_flag
 from .optiontable import CONNECT_BY_NAME, is_tls
 
 TYPE_CHECKING = False
@@ -34,6 +34,7 @@ _FLAGS = {
     "multi_statements": Capability.MULTI_STATEMENTS,
     "multi_queries": Capability.MULTI_STATEMENTS,
 }
+_SWITCHES = (FLAG, SWITCH)
 _CLIENT_FLAG = CONNECT_BY_NAME["client_flag"]
 # loose: to be ignored by who does not know the option.
 _PREFIXES = {"loose_": None, "enable_": "1", "disable_": "0", "skip_": "0"}
@@ -190,7 +191,7 @@ def choose(entries: Iterable[Entry], groups: Collection[str]) -> dict[str, Text]
             flags[_FLAGS[key]] = Text("1" if value is None else value, entry.origin)
         elif key in _KEYS or is_tls(key):
             option = _KEYS.get(key)
-            if value is None and option is not None and option.types is not FLAG:
+            if value is None and option is not None and option.types not in _SWITCHES:
                 raise ProgrammingError(f"{option.name} needs a value (from {entry.origin})")
             found[option.name if option else key] = Text("1" if value is None else value, entry.origin)
     _add_flags(found, flags)
@@ -206,7 +207,7 @@ def _plain(key: str, value: str | None) -> tuple[str, str | None]:
         if meaning is None:
             return _plain(rest, value)
         # Only switches can be switched: skip_host would be something else.
-        if rest in _FLAGS or is_tls(rest) or (rest in _KEYS and _KEYS[rest].types is FLAG):
+        if rest in _FLAGS or is_tls(rest) or (rest in _KEYS and _KEYS[rest].types in _SWITCHES):
             return rest, meaning
     return key, value
 

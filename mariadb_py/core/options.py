@@ -8,16 +8,21 @@ opened. Reads no file and opens nothing.
 
 from __future__ import annotations
 
+from mariadb_protocol.security import Secretive
+
 from ..exceptions import ProgrammingError
 from .endpoint import LOCALHOST, Endpoint, choose_endpoint, parse_hosts
 from .keywords import Text, accept_all, defaults
-from .optiontable import CONNECT_BY_NAME, CONNECT_OPTIONS, is_tls, refusal, switched_off, unknown
+from .optiontable import CONNECT_BY_NAME, CONNECT_OPTIONS, is_tls, switched_off, unknown
 from .pooloptions import MAX_POOL_SIZE, PoolOptions
+from .security import TLS_NAMES, TLSOptions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import Any, Protocol
+
+    from mariadb_protocol.constants import Limits
 
     class Sources(Protocol):
         """Where the values come from that are not in the program; implemented by `io.optionfile`."""
@@ -36,6 +41,14 @@ __all__ = ("MAX_POOL_SIZE", "ConnectOptions", "Endpoint", "PoolOptions")
 
 _DEFAULTS = defaults(CONNECT_OPTIONS)
 
+# What a connection needs to log in.
+_LOGIN = frozenset(
+    (
+        *("host", "port", "unix_socket", "user", "password", "tls", "connect_timeout", "limits"),
+        *("auth_plugins", "auth_gssapi", "server_public_key", "allow_public_key_retrieval"),
+    )
+)
+
 # The first variable that is set and not empty counts.
 ENVIRONMENT = {
     "host": ("MARIADB_HOST",),
@@ -50,14 +63,29 @@ ENVIRONMENT = {
 def _from_keywords(keywords: Mapping[str, Any]) -> dict[str, Any]:
     known = {}
     for name, value in keywords.items():
-        if name in CONNECT_BY_NAME:
+        option = CONNECT_BY_NAME.get(name)
+        if option is None:
+            if name != "dsn" or value not in (None, False):
+                raise unknown(name)
+        elif option.name == "ssl" and isinstance(value, dict):
+            known[name] = True
+            for key, item in value.items():
+                _add_of_ssl(known, keywords, key, item)
+        elif value is not None:
             known[name] = value
-            continue
-        if value is not None and value is not False:
-            raise refusal(name) or unknown(name)
-        if refusal(name) is None:
-            raise unknown(name)
     return accept_all(CONNECT_BY_NAME, known)
+
+
+def _add_of_ssl(known: dict[str, Any], keywords: Mapping[str, Any], key: object, value: Any) -> None:
+    """Make an item of `ssl={...}` the keyword that it stands for."""
+    name = f"ssl_{key}"
+    if name not in CONNECT_BY_NAME:
+        raise TypeError(f"ssl has a key {key!r}: there is no keyword {name!r}")
+    if value is None:
+        return
+    if any(other not in (None, value) for other in (keywords.get(name), known.get(name))):
+        raise TypeError(f"{name} and {key!r} in ssl are the same option and have different values")
+    known[name] = value
 
 
 def _from_texts(texts: Iterable[tuple[str, str]], origin: str) -> dict[str, Any]:
@@ -66,8 +94,8 @@ def _from_texts(texts: Iterable[tuple[str, str]], origin: str) -> dict[str, Any]
         place = text.origin if isinstance(text, Text) else origin
         option = CONNECT_BY_NAME.get(name)
         if option is None:
-            if not (is_tls(name) and switched_off(name, text)):
-                raise refusal(name, place) or unknown(name, place)
+            if not (is_tls(name) and switched_off(text)):
+                raise unknown(name, place)
         elif option.name in values:
             raise ProgrammingError(f"{option.name} is given twice (from {place})")
         else:
@@ -94,8 +122,10 @@ def _add(values: dict[str, Any], weaker: dict[str, Any]) -> None:
     # A server that is named somewhere else must not be replaced by the local one of an option file.
     if values.get("port") or values.get("host", LOCALHOST) not in ("", LOCALHOST):
         weaker.pop("unix_socket", None)
+    no_tls = not values.get("ssl", True)
     for name, value in weaker.items():
-        values.setdefault(name, value)
+        if not (no_tls and name in TLS_NAMES):
+            values.setdefault(name, value)
 
 
 def _gather(keywords: Mapping[str, Any], sources: Sources | None) -> dict[str, Any]:
@@ -121,14 +151,14 @@ def _needed(sources: Sources | None) -> Sources:
     return sources
 
 
-class ConnectOptions:
+class ConnectOptions(Secretive):
     """The options of one connection.
 
     Attributes are named as the keywords of connect(), without aliases and without `uri` and `socket_timeout`, which
-    stand for others; times are seconds or None.
+    stand for others, and without those of TLS, which are together in `tls` (None: no TLS); times are seconds or None.
     """
 
-    __slots__ = tuple(sorted({*_DEFAULTS} - {"uri", "socket_timeout"}))
+    __slots__ = tuple(sorted({*_DEFAULTS, "tls"} - {"uri", "socket_timeout", "ssl", *TLS_NAMES}))
 
     default_file: str | None
     default_group: tuple[str, ...]
@@ -139,10 +169,20 @@ class ConnectOptions:
     user: str | None
     password: str | bytes | Callable[[], str | bytes] | None
     database: str | None
+    tls: TLSOptions | None
+    auth_plugins: tuple[str, ...] | None
+    auth_prompt: Callable[[str, bool], str | bytes] | None
+    auth_gssapi: Callable[..., Any] | None
+    server_public_key: str | bytes | None
+    allow_public_key_retrieval: bool
+    permit_redirect: bool | None
+    limits: Limits | None
     connect_attrs: dict[str, str] | None
     connect_timeout: float | None
     read_timeout: float | None
     write_timeout: float | None
+    query_timeout: float | None
+    cancel_grace: float
     autocommit: bool
     init_command: str | None
     read_only: bool
@@ -175,12 +215,28 @@ class ConnectOptions:
         Raises:
             TypeError: a keyword is unknown, two names of one option differ, or a value has the wrong type.
             ProgrammingError: a value is out of range, or what the URI, a file or the environment says is wrong.
-            NotSupportedError: something is asked for that this version does not have, such as TLS.
+            NotSupportedError: something is asked for that this driver does not have.
         """
         values = {**_DEFAULTS, **_gather(keywords, sources)}
+        values["tls"] = TLSOptions.from_values(values)
         options = cls()
         for name in cls.__slots__:
             setattr(options, name, values[name])
+        return options
+
+    def for_cancelling(self, password: str | bytes | None) -> ConnectOptions:
+        """The options of a connection that ends a statement of this one: the same login, and nothing else.
+
+        Nobody is asked anything: not the function of the password, nor the user.
+
+        Args:
+            password: what this one has logged in with.
+        """
+        options = type(self)()
+        for name in self.__slots__:
+            setattr(options, name, getattr(self, name) if name in _LOGIN else _DEFAULTS[name])
+        options.password = password
+        options.autocommit = True
         return options
 
     def current_password(self) -> str | bytes | None:
@@ -216,4 +272,6 @@ class ConnectOptions:
             for option in CONNECT_OPTIONS
             if not option.secret and getattr(self, option.name, option.default) != option.default
         ]
+        if self.tls is not None:
+            shown.append(f"tls={self.tls!r}")
         return f"ConnectOptions({', '.join(shown)})"

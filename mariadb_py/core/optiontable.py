@@ -5,12 +5,28 @@ Knows nothing of where values come from.
 
 from __future__ import annotations
 
-from mariadb_protocol.constants import Capability
+from mariadb_protocol.auth import PLUGINS
+from mariadb_protocol.constants import Limits
 
 from ..exceptions import NotSupportedError, ProgrammingError
 from .endpoint import MAX_PORT, parse_hosts
-from .keywords import FLAG, FUNCTION, INTEGER, MAPPING, NAMES, SECONDS, SECRET, TEXT, Option, by_name, read_flag
+from .keywords import (
+    FLAG,
+    FUNCTION,
+    INTEGER,
+    KEY,
+    MAPPING,
+    NAMES,
+    SECONDS,
+    SECRET,
+    SWITCH,
+    TEXT,
+    Option,
+    by_name,
+    read_flag,
+)
 from .pooloptions import POOL_BY_NAME
+from .security import read_fingerprints, read_versions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,12 +65,6 @@ def _within(least: int, most: int, what: str) -> Callable[[int], str | None]:
     return lambda value: None if least <= value <= most else f"is {what} from {least} to {most}"
 
 
-def _flags(value: int) -> str | None:
-    if value > 0 and value & Capability.SSL:
-        raise NotSupportedError("client_flag: TLS is not supported in this version; nothing was sent")
-    return _within(0, MAX_FLAGS, "a number")(value)
-
-
 def _charset(value: str) -> str | None:
     if value.lower() not in ("utf8mb4", "utf8"):
         raise NotSupportedError(f"charset {value!r} is not supported: a connection speaks utf8mb4")
@@ -74,6 +84,53 @@ def _attributes(value: dict[str, str]) -> str | None:
     return None if size <= MAX_ATTRIBUTES else f"has {size} bytes; {MAX_ATTRIBUTES} are allowed"
 
 
+def _says(read: Callable[[str], object]) -> Callable[[Any], str | None]:
+    """A check by a function that raises a ValueError."""
+
+    def check(value: Any) -> str | None:
+        try:
+            for text in (value,) if isinstance(value, str) else value:
+                read(text)
+        except ValueError as error:
+            return str(error)
+        return None
+
+    return check
+
+
+def _no_blank(value: str) -> str | None:
+    """A path that asks for TLS: an empty one must not mean that there is none."""
+    return _text(value) if value.strip() else "is a path; None for none"
+
+
+def _some_fingerprint(value: Any) -> str | None:
+    return _says(read_fingerprints)(value) or (None if _fingerprints(value) else "has no fingerprint; None for none")
+
+
+def _fingerprints(value: Any) -> tuple[str, ...]:
+    return tuple(one for text in _groups(value) for one in read_fingerprints(text))
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    return tuple(name.strip() for text in _groups(value) for name in text.split(","))
+
+
+def _plugins(value: Any) -> str | None:
+    for name in _names(value):
+        if name not in PLUGINS:
+            return f"is a list of {', '.join(PLUGINS)}"
+    return None
+
+
+def _limits(value: dict[str, int]) -> str | None:
+    for name, limit in value.items():
+        if name not in Limits.__slots__:
+            return f"is a dict of {', '.join(Limits.__slots__)}"
+        if not 0 < limit <= MAX_FLAGS:
+            return f"has a {name} that is not positive"
+    return None
+
+
 def _or_none(value: Any) -> Any:
     """0 and the empty text mean none in the keywords; None is what the rest of the driver understands."""
     return value or None
@@ -81,6 +138,10 @@ def _or_none(value: Any) -> Any:
 
 def _groups(value: Any) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _key(value: str | bytes) -> str | None:
+    return _text(value) if isinstance(value, str) else None
 
 
 CONNECT_OPTIONS = (
@@ -103,6 +164,42 @@ CONNECT_OPTIONS = (
     Option("read_timeout", SECONDS, check=_seconds, convert=_or_none),
     Option("write_timeout", SECONDS, check=_seconds, convert=_or_none),
     Option("socket_timeout", SECONDS, check=_seconds, convert=_or_none),
+    Option("query_timeout", SECONDS, check=_seconds, convert=_or_none),
+    Option("cancel_grace", SECONDS, 2, check=_seconds),
+    # TLS and passwords
+    Option("ssl", SWITCH, aliases=("use_ssl", "ssl_enforce", "tls_enforce")),
+    Option("ssl_ca", TEXT, aliases=("tls_ca",), check=_no_blank),
+    Option("ssl_capath", TEXT, aliases=("tls_capath",), check=_no_blank),
+    Option("ssl_cert", TEXT, aliases=("tls_cert",), check=_no_blank),
+    Option("ssl_key", TEXT, aliases=("tls_key",), check=_no_blank),
+    Option("ssl_passphrase", TEXT, aliases=("tls_passphrase",), check=_text, convert=_or_none, secret=True),
+    Option("ssl_cipher", TEXT, aliases=("tls_cipher",), check=_text, convert=_or_none),
+    Option("ssl_crl", TEXT, aliases=("tls_crl",), check=_no_blank),
+    Option("ssl_crlpath", TEXT, aliases=("tls_crlpath",), check=_no_blank),
+    Option("ssl_verify_cert", FLAG, aliases=("ssl_verify_server_cert", "tls_verify_peer"), convert=bool),
+    Option("tls_version", TEXT, check=_says(read_versions), convert=read_versions),
+    Option(
+        "tls_peer_fp",
+        NAMES,
+        (),
+        aliases=("tls_fp", "ssl_fp"),
+        check=_some_fingerprint,
+        convert=_fingerprints,
+        items=(str,),
+    ),
+    Option(
+        "tls_peer_fp_list",
+        TEXT,
+        aliases=("tls_fp_list", "tls_fplist", "ssl_fp_list", "ssl_fplist"),
+        check=_no_blank,
+    ),
+    Option("auth_plugins", NAMES, aliases=("restricted_auth",), check=_plugins, convert=_names, items=(str,)),
+    Option("auth_prompt", FUNCTION),
+    Option("auth_gssapi", FUNCTION),
+    Option("server_public_key", KEY, check=_key, convert=_or_none),
+    Option("allow_public_key_retrieval", FLAG, False, convert=bool),
+    Option("permit_redirect", FLAG, convert=bool),
+    Option("limits", MAPPING, check=_limits, convert=lambda value: Limits(**value), items=(str, int)),
     # The session
     Option("autocommit", FLAG, False, convert=bool),
     Option("init_command", TEXT, check=_text, secret=True),
@@ -110,7 +207,7 @@ CONNECT_OPTIONS = (
     Option(
         "charset", TEXT, aliases=("character_encoding", "character_set"), check=_charset, convert=lambda _: "utf8mb4"
     ),
-    Option("client_flag", INTEGER, 0, check=_flags),
+    Option("client_flag", INTEGER, 0, check=_within(0, MAX_FLAGS, "a number")),
     Option("compress", FLAG, False, convert=bool),
     Option("local_infile", FLAG, False, convert=bool),
     Option("max_allowed_packet", INTEGER, check=_within(MIN_PACKET, MAX_PACKET, "a size in bytes")),
@@ -130,44 +227,24 @@ CONNECT_OPTIONS = (
 )
 CONNECT_BY_NAME = by_name(CONNECT_OPTIONS)
 
-# Known, and refused rather than overlooked: a connection that should have been encrypted must not be opened in plain.
-TLS_KEYWORDS = (
-    *("ssl", "use_ssl", "ssl_key", "ssl_cert", "ssl_ca", "ssl_capath", "ssl_cipher", "ssl_crl", "ssl_crlpath"),
-    *("ssl_verify_cert", "tls_version", "tls_fp", "tls_fp_list", "tls_peer_fp", "tls_peer_fp_list"),
-)
-# In texts, the options of other programs count as well; these are switches, and can be switched off.
+# Options of other programs about TLS, in texts: refused rather than overlooked, unless they ask for nothing.
 _TLS_PREFIXES = ("ssl_", "tls_")
-_TLS_SWITCHES = (
-    *("ssl", "use_ssl", "ssl_verify_cert", "ssl_verify_server_cert", "ssl_enforce", "ssl_mode"),
-    *("tls_enforce", "tls_verify_peer"),
-)
-LATER_KEYWORDS = ("query_timeout",)
 
 
 def is_tls(name: str) -> bool:
     """Whether an option of this name, in a text, is about TLS."""
-    return name in TLS_KEYWORDS or name.startswith(_TLS_PREFIXES)
+    return name.startswith(_TLS_PREFIXES)
 
 
-def switched_off(name: str, text: str) -> bool:
+def switched_off(text: str) -> bool:
     """Whether a text for an option about TLS asks for no TLS."""
-    if name not in _TLS_SWITCHES:
-        return not text
     return read_flag(text) is False or text.lower() in ("", "disabled")
-
-
-def refusal(name: str, origin: str = "") -> Exception | None:
-    """The reason why a known option with a value that asks for something is not accepted; None if it is not known."""
-    shown = f"{name} (from {origin})" if origin else name
-    if is_tls(name) if origin else name in TLS_KEYWORDS:
-        return NotSupportedError(f"{shown}: TLS is not supported in this version; nothing was sent")
-    if name in LATER_KEYWORDS:
-        return NotSupportedError(f"{shown} is not supported in this version; it comes in a later one")
-    return ProgrammingError("dsn keyword is not supported") if name == "dsn" else None
 
 
 def unknown(name: str, origin: str = "") -> Exception:
     """The error for a name that no option of connect() has."""
+    if name == "dsn":
+        return ProgrammingError("dsn keyword is not supported")
     if name in POOL_BY_NAME:
         if origin:
             return ProgrammingError(

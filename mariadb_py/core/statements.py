@@ -1,7 +1,8 @@
 """How a statement is run: by the text or the binary protocol, and which prepared statements are kept.
 
-The text protocol is the default, as in Connector/Python 1.1; `wants_binary` says when it is not. Statements that are
-prepared on the way are kept per connection, the least recently used one is given up.
+The text protocol is the default, as in Connector/Python 1.1; `wants_binary` says when it is not, except on MySQL, which
+makes less of parameters: there it is not for procedures alone, whose OUT parameters come no other way. Statements that
+are prepared on the way are kept per connection, the least recently used one is given up.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from mariadb_protocol.sql import looks_back, may_change_session, parse
 
 from ..exceptions import CR_NET_PACKET_TOO_LARGE, LostConnectionError, OperationalError, ProgrammingError
 from .failure import server_error
+from .sqlmode import SqlMode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ _SAFE_CHARSETS = (CHARSET, "utf8mb3", "utf8", "ascii")
 # Statements taken apart that a connection remembers, and the longest one, in bytes.
 PARSED_KEPT = 256
 PARSED_SIZE_KEPT = 16384
+LEAST_PACKET = 1024  # bytes; the server has no lower max_allowed_packet
 # A command from this size on is compared with the server's max_allowed_packet before it is sent.
 UNCHECKED_SIZE = 1 << 20
 # Longer statements are prepared in a round trip of their own: two commands in one write should fit the socket's buffer.
@@ -55,8 +58,12 @@ TOO_MANY_STATEMENTS = 1461  # the server's error where all its sessions together
 
 # The first word of a statement that goes by the binary protocol if it has parameters; CALL does even without.
 _BINARY_KEYWORDS = (b"INSERT", b"UPDATE", b"REPLACE", b"DELETE", b"CALL", b"DO")
+# A limit of the session that is stricter stays. The server counts microseconds, and takes 0 for none.
+_LIMITED = (
+    b"SET STATEMENT max_statement_time=IF(@@max_statement_time BETWEEN 1e-6 AND %.6f,@@max_statement_time,%.6f) FOR %b"
+)
+_LIMITABLE = (b"SELECT", b"INSERT", b"UPDATE", b"DELETE", b"REPLACE")
 _WORD_SIZE = max(map(len, _BINARY_KEYWORDS))
-_MODES = Status.NO_BACKSLASH_ESCAPES | Status.ANSI_QUOTES
 _BINARY_TYPES = (bytes, bytearray, memoryview, date)
 
 
@@ -125,11 +132,12 @@ class Statements:
             where `watch` is set.
         watch: look for such statements.
         revived: the session stands in for one that was lost, and no statement of its own has made an id yet.
+        mode: the session's sql_mode.
     """
 
     __slots__ = (
         *("_kept", "_limit", "_options", "_parsed", "_pipeline", "_session", "_size", "_tracked"),
-        *("_context", "_lost", "asked", "generation", "revived", "unchecked", "untracked", "watch"),
+        *("_context", "_lost", "asked", "generation", "mode", "revived", "unchecked", "untracked", "watch"),
     )
 
     def __init__(self, session: Session, options: ConnectOptions, generation: int = 0) -> None:
@@ -139,10 +147,11 @@ class Statements:
         self._pipeline = options.pipeline
         self._limit = options.max_allowed_packet
         self.unchecked = UNCHECKED_SIZE if self._limit is None else self._limit - self._margin(self._limit)
-        self._kept: dict[bytes, Prepared] = {}
-        self._context: tuple[str | None, int] = (None, 0)  # database and sql_mode in which they were prepared
+        self._kept: dict[tuple[bytes, bytes], Prepared] = {}  # by text and types
+        self._context: tuple[str | None, int | None] = (None, 0)  # database and sql_mode in which they were prepared
         self._parsed: dict[tuple[bytes, int], tuple[Statement, bytes]] = {}
         self.generation = generation
+        self.mode = SqlMode(session)
         self.untracked = False
         self.asked = False
         self.watch = options.reconnect
@@ -171,18 +180,34 @@ class Statements:
         """
         text = self._noticed(sql)
         if parameters is None:
-            return text, [] if binary or leading_keyword(text) == b"CALL" else None
+            return text, [] if binary or (text[:1] in b"Cc" and leading_keyword(text) == b"CALL") else None
         statement, keyword = self._parse(text)
         values = statement.values(parameters)
         if not values:
             return text, [] if binary or keyword == b"CALL" else None
         self._check_charset()
-        if binary or wants_binary(keyword, values):
+        if binary or (wants_binary(keyword, values) if self._session.mariadb else keyword == b"CALL"):
             return statement.prepared, statement.encode(values)
+        return self.fill_in(statement, values), None
+
+    def fill_in(self, statement: Statement, values: Sequence[Any]) -> bytes:
+        """A statement with literals for its values."""
         no_backslash_escapes = bool(self._session.status & Status.NO_BACKSLASH_ESCAPES)
         # It is one of `_SAFE_CHARSETS` then.
         utf8 = self._tracked and "character_set_client" in self._session.variables
-        return statement.fill_in(values, no_backslash_escapes, utf8), None
+        return statement.fill_in(values, no_backslash_escapes, utf8)
+
+    def limited(self, statement: bytes, seconds: float) -> bytes:
+        """A statement for which the server keeps the time, if it is one of those for which it can be told to."""
+        session = self._session
+        if not session.mariadb or session.negotiated(Capability.MULTI_STATEMENTS):
+            return statement  # of several statements only the first one would be limited
+        if self.watch:
+            return statement  # it would show as a change of the session
+        if leading_keyword(statement) not in _LIMITABLE:
+            return statement
+        seconds = max(seconds, 1e-6)
+        return _LIMITED % (seconds, seconds, statement)
 
     def _check_charset(self) -> None:
         charset = self._session.variables.get("character_set_client", CHARSET)
@@ -194,12 +219,8 @@ class Statements:
         self.asked = True
         while self._lost:
             self.close(self._lost.pop())
-        upper = text.upper()
-        # Also where the server does not report it: the tracker can be off, and most of sql_mode has no status flag.
-        if self._kept and (upper.lstrip()[:3] in (b"USE", b"SET") or b"SQL_MODE" in upper):
-            self._drop()
-        if b"SESSION_TRACK" in upper:
-            self._tracked = False
+        if self._kept or b"_" in text:  # as all names have that count here
+            self._notice_context(text.upper())
         if self.watch and may_change_session(text):
             self.untracked = True
         if self.revived and looks_back(text):
@@ -210,11 +231,27 @@ class Statements:
             )
         return text
 
+    def _notice_context(self, upper: bytes) -> None:
+        """The statement, in capitals, may change what others are read by."""
+        # Also where the server does not report it: the tracker can be off, and most of sql_mode has no status flag.
+        if self._kept and (upper.lstrip()[:3] in (b"USE", b"SET") or b"SQL_MODE" in upper):
+            self._drop()
+        if b"SQL_MODE" in upper or b"SESSION_TRACK" in upper:
+            self.mode.suspect = True
+        if b"SESSION_TRACK" in upper:
+            self._tracked = False
+
     def _parse(self, text: bytes) -> tuple[Statement, bytes]:
         """A statement taken apart, and its leading keyword."""
         session = self._session
-        # What the last OK or EOF packet said of sql_mode, read anew each time.
-        mode = session.status & (Status.NO_BACKSLASH_ESCAPES | Status.ANSI_QUOTES)
+        mode = self.mode.flags  # anew each time
+        if mode is None:
+            if b'"' in text:
+                raise ProgrammingError(
+                    "parameters are not safe in a statement with a double quote while session_track_system_variables "
+                    "lacks sql_mode, which may have ANSI_QUOTES"
+                )
+            mode = session.status & Status.NO_BACKSLASH_ESCAPES
         parsed = self._parsed.get((text, mode))
         if parsed is not None:
             return parsed
@@ -239,7 +276,10 @@ class Statements:
             answer = yield from query(self._session, b"SELECT @@max_allowed_packet")
             if not isinstance(answer, ResultSet) or len(answer.rows) != 1:
                 raise OperationalError("the server does not tell its max_allowed_packet")
-            limit = self._limit = int(answer.rows[0][0])
+            try:
+                limit = self._limit = max(int(answer.rows[0][0]), LEAST_PACKET)
+            except (TypeError, ValueError):
+                raise OperationalError(f"the server's max_allowed_packet is {answer.rows[0][0]!r}") from None
             self.unchecked = limit - self._margin(limit)
         return limit
 
@@ -248,8 +288,12 @@ class Statements:
         compressed = self._options.compress or self._options.client_flag & Capability.COMPRESS
         return 4 * (limit // MAX_PAYLOAD + 1) if compressed else 0
 
-    def check_size(self, size: int) -> Command[None]:
+    def check_size(self, size: int, what: str = "the statement") -> Command[None]:
         """Refuse what the server would not take: it would close the connection.
+
+        Args:
+            size: bytes of the command.
+            what: what an error calls it.
 
         Raises:
             OperationalError: errno 2020, a command of `size` bytes does not fit into max_allowed_packet.
@@ -260,7 +304,7 @@ class Statements:
         if size >= self.unchecked:
             size += limit - self.unchecked
             raise OperationalError(
-                f"the statement has {size} bytes, and max_allowed_packet is {limit}; nothing was sent",
+                f"{what} has {size} bytes, and max_allowed_packet is {limit}; nothing was sent",
                 errno=CR_NET_PACKET_TOO_LARGE,
             )
 
@@ -269,16 +313,23 @@ class Statements:
     def run(self, statement: bytes, parameters: Sequence[Encoded], minimum: int) -> Command[Answer]:
         """Execute a statement by the binary protocol, preparing it if need be."""
         self._check_context()
-        kept = self._kept.pop(statement, None)
+        types = self.types(parameters)
+        key = statement, types
+        kept = self._kept.pop(key, None)
         if kept is not None:
             answer = yield from execute(self._session, kept, parameters, minimum)
             if not _unknown(answer, kept.id):
-                self._kept[statement] = kept
+                self._kept[key] = kept
                 return answer
             # Something between us and the server has forgotten it. Nothing was executed.
         prepared, answer = yield from self._prepare_and_execute(statement, parameters, minimum)
-        self.release(statement, prepared)
+        self.release(statement, prepared, types)
         return answer
+
+    def types(self, parameters: Sequence[Encoded]) -> bytes:
+        """The types of parameters, where a prepared statement is not to be executed with others than the first time."""
+        # MySQL converts all later values to those.
+        return b"" if self._session.mariadb else b"".join([kind for kind, _ in parameters])
 
     def prepare_own(self, statement: bytes) -> Command[Owned]:
         """Prepare a statement for one owner, who is to `close` it."""
@@ -301,13 +352,13 @@ class Statements:
     def obtain(self, statement: bytes) -> Command[Prepared]:
         """The statement, prepared now or earlier, for one owner who gives it back by `release`."""
         self._check_context()
-        found = self._kept.pop(statement, None)
+        found = self._kept.pop((statement, b""), None)
         return found if found is not None else (yield from self._prepare(statement))
 
-    def release(self, statement: bytes, prepared: Prepared) -> None:
+    def release(self, statement: bytes, prepared: Prepared, types: bytes = b"") -> None:
         """Keep a statement for the next time, or give it up."""
         if self._size:
-            self._kept[statement] = prepared
+            self._kept[statement, types] = prepared
             if len(self._kept) > self._size:
                 close_statement(self._session, self._kept.pop(next(iter(self._kept))))
         else:
@@ -322,7 +373,7 @@ class Statements:
 
     def _check_context(self) -> None:
         """A prepared statement keeps the database and sql_mode in which it was prepared: others need a new one."""
-        context = (self._session.schema, self._session.status & _MODES)
+        context = (self._session.schema, self.mode.flags)
         if context != self._context:
             self._drop()
             self._context = context

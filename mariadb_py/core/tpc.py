@@ -5,7 +5,7 @@ Source: PEP 249, "Optional Two-Phase Commit Extensions"; MariaDB documentation, 
 
 from __future__ import annotations
 
-from ..exceptions import ProgrammingError
+from ..exceptions import InterfaceError, ProgrammingError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,6 +79,14 @@ def recovered(format_id: int, gtrid_length: int, bqual_length: int, data: str | 
     raw = _encode(data, "identifier")
     parts = raw[:gtrid_length], raw[gtrid_length : gtrid_length + bqual_length]
     return Xid(format_id, *(_decode(part) for part in parts))
+
+
+def unconverted(data: str) -> bytes:
+    """The bytes that XA RECOVER CONVERT XID shows as hexadecimal digits behind 0x."""
+    try:
+        return bytes.fromhex(data[2:])
+    except ValueError:
+        raise InterfaceError(f"the server describes a transaction by {data!r}") from None
 
 
 def _decode(part: bytes) -> str | bytes:

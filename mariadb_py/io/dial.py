@@ -112,6 +112,8 @@ def _reason(error: BaseException) -> object:
 
 
 def _resolve(endpoint: Endpoint, deadline: float | None) -> list[tuple[int, Address]]:
+    if endpoint.address is not None:
+        return [endpoint.address]
     host = endpoint.host or "localhost"
     literal = _literal_family(host)
     if literal is not None:

@@ -10,24 +10,30 @@ import socket
 from contextlib import suppress
 
 from mariadb_protocol import ProtocolError, State
+from mariadb_protocol.framing import unasked
 
 from ..core.connection import ConnectionCore
-from ..core.failure import protocol_failure
+from ..core.failure import failure_at, lost_to
+from ..core.login import redirection
+from ..core.security import UNVERIFIED, describe, plan, security
 from ..exceptions import (
     CR_CONNECTION_ERROR,
-    CR_MALFORMED_PACKET,
     CR_SERVER_LOST,
     CR_UNKNOWN_HOST,
-    GENERAL_ERROR,
+    ER_STATEMENT_TIMEOUT,
     Error,
     LostConnectionError,
     OperationalError,
     ProgrammingError,
+    QueryTimeout,
+    UntrustedCertificateError,
 )
+from .crypto import provider
 from .dial import LONGEST_WAIT, dial, is_socket, share
-from .localfile import read_file
+from .localfile import read_file, read_key
+from .login import attributes, upgrade_to, warn
 from .threads import get_ident, monotonic
-from .transport import Transport
+from .transport import TimedOut, Transport, is_ours
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,6 +43,9 @@ if TYPE_CHECKING:
     from mariadb_protocol.events import Command
 
     from ..core.options import ConnectOptions, Endpoint
+    from ..core.security import Plan
+    from .tls import TLS
+    from .transport import Names
 
     T = TypeVar("T")
     Run = tuple[Command[Any], int]  # an operation, and the thread that runs it
@@ -44,6 +53,8 @@ if TYPE_CHECKING:
 # A server that fails like this is not to be had; the next one of the list is tried.
 _TRY_NEXT = (CR_CONNECTION_ERROR, CR_UNKNOWN_HOST, CR_SERVER_LOST)
 QUIT_TIMEOUT = 1.0  # seconds that a goodbye may take
+LISTEN_AFTER = 0.005  # seconds of rest after which the server may have hung up, so that it is worth a look
+SERVER_FIRST = 0.03  # seconds that a server has to report a timeout by itself
 
 
 class Link:
@@ -55,9 +66,12 @@ class Link:
         observer: called with (name, value) for what the server reports, between operations.
     """
 
-    __slots__ = ("__weakref__", "_ending", "_loss_known", "_runs", "_transport", "core", "endpoint", "observer")
+    __slots__ = (
+        *("__weakref__", "_ending", "_grace", "_listened", "_loss_known", "_over", "_runs", "_stop"),
+        *("_transport", "_warns", "core", "endpoint", "observer"),
+    )
 
-    def __init__(self, options: ConnectOptions) -> None:
+    def __init__(self, options: ConnectOptions, *, warns: bool = True) -> None:
         self.core = ConnectionCore(options, read_file)
         self.endpoint: Endpoint = options.endpoints(is_socket)[0]
         self._transport: Transport | None = None
@@ -67,6 +81,11 @@ class Link:
         self._runs: list[Run] = []
         self._ending = False  # close() was called
         self._loss_known = False  # the user has been told that the connection was lost
+        self._grace = 0.0  # monotonic time by which a statement that was cancelled must have ended
+        self._listened = 0.0  # monotonic time of the last look at what the server has to say
+        self._stop: BaseException | None = None  # what the running operation is cancelled for
+        self._over = False  # it had ended by itself
+        self._warns = warns
         self.observer: Callable[[str, object], None] | None = None
 
     @classmethod
@@ -90,19 +109,57 @@ class Link:
         endpoints = options.endpoints(is_socket)
         for left, endpoint in zip(range(len(endpoints), 0, -1), endpoints):
             try:
-                self._log_in(endpoint, share(deadline, left), bound)
+                self.log_in(endpoint, share(deadline, left), bound)
                 break
             except OperationalError as error:
                 if left == 1 or self._ending or error.errno not in _TRY_NEXT:
                     raise
+        target = redirection(self.core.session, options.permit_redirect, self.endpoint)
+        if target is not None:
+            self._follow(target, deadline, bound)
 
-    def _log_in(self, endpoint: Endpoint, deadline: float | None, bound: str) -> None:
-        self.core.renew(attributes(endpoint))
+    def _follow(self, target: Endpoint, deadline: float | None, bound: str) -> None:
+        """Change to the server that this one asks us to use; stay if that cannot be had."""
+        insists = self.core.options.permit_redirect is None  # on a server that is verified, as this one is
+        other = Link(self.core.options, warns=self._warns and not insists)
+        try:
+            other.log_in(target, deadline, bound)
+        except Error:
+            return
+        if insists and not other.core.session.channel.verified:
+            other.close()
+            return
+        self._say_goodbye()
+        self._transport, other._transport = other._transport, None
+        self.endpoint = target
+        self.core.adopt(other.core)
+
+    def log_in(self, endpoint: Endpoint, deadline: float | None, bound: str) -> None:
+        """Connect to one server."""
+        tls = self.core.options.tls
+        chosen = plan(tls, endpoint.path is not None) if tls is not None else None
+        if chosen is not None and chosen.otherwise is not None:
+            try:
+                self._open(endpoint, chosen, deadline, bound)
+                return
+            except UntrustedCertificateError:
+                # TLS cannot go on after the refusal of a certificate. Nothing but the wish for TLS has been sent.
+                chosen = chosen.otherwise
+        self._open(endpoint, chosen, deadline, bound)
+
+    def _open(self, endpoint: Endpoint, chosen: Plan | None, deadline: float | None, bound: str) -> None:
+        options = self.core.options
+        demands = security(options, chosen, read_key(options.server_public_key), provider())
+        self.core.renew(attributes(endpoint), demands, endpoint.path is not None)
         self.endpoint = endpoint
         try:
-            options = self.core.options
-            self._transport = Transport(dial(endpoint, deadline), options.read_timeout, options.write_timeout)
+            upgrade = upgrade_to(endpoint, chosen) if chosen is not None else None
+            sock = dial(endpoint, deadline)
+            self._transport = Transport(sock, options.read_timeout, options.write_timeout, upgrade)
             self._perform(self.core.open(), deadline, bound)
+            self._transport.keep_session()
+            if self._warns and chosen is not None and chosen.warn and self.core.session.channel.unproven:
+                warn(UNVERIFIED.format(endpoint))
         except BaseException as error:
             # Whatever comes next says why, or tries again.
             self.core.session.fail(error)
@@ -120,7 +177,9 @@ class Link:
         """
         run = (_standing(), get_ident())
         try:
-            self._enter(run)
+            self._runs.append(run)
+            if self._runs[0] is not run:
+                self._begin_behind(run)
             self._renew()
         finally:
             run[0].close()
@@ -146,6 +205,24 @@ class Link:
         self._renew()
         self.core.statements.revived = not told
 
+    def names(self) -> Names | None:
+        """Both ends of the socket; None if it is gone."""
+        try:
+            return self._transport.names() if self._transport is not None else None
+        except OSError:
+            return None
+
+    @property
+    def tls(self) -> TLS | None:
+        """The encryption; None if there is none."""
+        return self._transport.tls if self._transport is not None else None
+
+    @property
+    def security(self) -> str:
+        """In words, how the connection is protected."""
+        tls = self.tls
+        return describe(self.core.session, f"{tls.version} ({tls.cipher})" if tls is not None else "")
+
     @property
     def closed(self) -> bool:
         """The socket is closed."""
@@ -153,36 +230,93 @@ class Link:
 
     # Running operations
 
-    def run(self, operation: Command[T], deadline: float | None = None, bound: str = "deadline") -> T:
+    def run(
+        self,
+        operation: Command[T],
+        deadline: float | None = None,
+        bound: str = "deadline",
+        timeout: float | None = None,
+    ) -> T:
         """Run an operation to its end.
+
+        One that a timeout or Ctrl-C cancels while the server works on it is ended there too, and the connection can be
+        used again; it is closed where that cannot be had within `options.cancel_grace`.
 
         Args:
             operation: the generator.
             deadline: monotonic time by which it must have ended; None: only read_timeout and write_timeout hold.
             bound: name of what set the deadline, for the error.
+            timeout: seconds in which a statement must have ended.
 
         Raises:
+            QueryTimeout: the timeout passed.
             ProgrammingError: another thread is using the connection at this moment.
             LostConnectionError: the connection was lost, or a timeout passed; the socket is closed.
             Error: what the operation raised; the connection stays usable unless it was lost.
         """
         run = (operation, get_ident())
         try:
-            self._enter(run)
+            self._runs.append(run)
+            if self._runs[0] is not run:
+                self._begin_behind(run)
             if self.core.auto_reconnect:
                 self._revive()
-            return self._perform(operation, deadline, bound)
+            if monotonic() > self._listened + LISTEN_AFTER and not self._undisturbed():
+                raise self._disturbed(operation)
+            cancels = deadline is None
+            if timeout is not None:
+                deadline = monotonic() + min(timeout, LONGEST_WAIT) + SERVER_FIRST
+                bound = f"timeout of {timeout} s"
+            return self._perform(operation, deadline, bound, cancels)
         finally:
             self._leave(run)
 
-    def _enter(self, run: Run) -> None:
-        """Begin a run.
+    def _stopped(self, stop: BaseException, error: BaseException) -> BaseException:
+        """Behind an operation that was cancelled for `stop` and ended by `error`: what to raise.
+
+        Makes the connection free for the next operation, if it is whole.
+        """
+        session = self.core.session
+        self._stop = session.stop = None
+        if isinstance(error, KeyboardInterrupt) and error is not stop:
+            session.fail(error)  # Ctrl-C once more ends the cancelling
+            return error
+        if not session.broken:
+            try:
+                self._drive(self.core.abandon(), self._grace, "cancel_grace")
+            except (Error, ProtocolError) as failure:
+                session.fail(failure)
+        return stop
+
+    def _cancelled(self, error: BaseException, deadline: float | None, bound: str) -> bool:
+        """Whether the server ends the operation that `error` interrupts; `_stop` says what for."""
+        if isinstance(error, KeyboardInterrupt):
+            self._stop = error
+        elif isinstance(error, TimedOut) and deadline is not None and monotonic() >= deadline:
+            self._stop = QueryTimeout(f"The statement did not end within its {bound}", ER_STATEMENT_TIMEOUT, "70100")
+        else:
+            return False
+        self.core.session.stop = self._stop
+        transport, grace = self._transport, self.core.options.cancel_grace
+        if transport is None or not transport.waiting or not grace:
+            return False
+        self._grace = monotonic() + min(grace, LONGEST_WAIT)
+        from .cancel import NOTHING, OVER, kill_query
+
+        try:
+            outcome = kill_query(self, self._grace)
+        except (Error, OSError):
+            return False
+        self._over = outcome == OVER
+        return outcome != NOTHING
+
+    def _begin_behind(self, run: Run) -> None:
+        """Let a run begin that is not the first of the list.
 
         Raises:
             ProgrammingError: another one is going on.
         """
-        self._runs.append(run)
-        if self._runs[0] is not run and (holder := self._before(run)) is not None:
+        if (holder := self._before(run)) is not None:
             run[0].close()  # so that it is known to have ended, should Ctrl-C keep it from leaving
             raise ProgrammingError(_in_use(holder))
 
@@ -199,8 +333,11 @@ class Link:
         return None
 
     def _leave(self, run: Run) -> None:
-        with suppress(ValueError):  # it was interrupted before it came in
+        try:  # noqa: SIM105  # suppress() costs as much as all the rest here
             self._runs.remove(run)
+        except ValueError:  # it was interrupted before it came in
+            pass
+        self._listened = monotonic()
         if self._ending and not self._runs and self._transport is not None:
             self.close()  # asked for meanwhile, by another thread or a signal handler
         elif self.observer is not None and self.core.session.events and not self._runs:
@@ -212,22 +349,27 @@ class Link:
         for name, value in events or ():
             observer(name, value)
 
-    def _perform(self, operation: Command[T], deadline: float | None, bound: str) -> T:
+    def _perform(self, operation: Command[T], deadline: float | None, bound: str, cancels: bool = False) -> T:
         try:
-            return self._drive(operation, deadline, bound)
+            return self._drive(operation, deadline, bound, cancels)
         except BaseException as error:
             # One that was interrupted between two steps is closed here, which breaks the session.
             operation.close()
+            stop = self._stop
+            raised = error if stop is None else self._stopped(stop, error)
             if self.core.session.broken:
-                self._loss_known = True
+                # What was cancelled does not say that the connection is lost with it.
+                self._loss_known = stop is None and isinstance(error, (LostConnectionError, ProtocolError))
                 self.drop()
+            if raised is not error:
+                raise raised from None
             if isinstance(error, ProtocolError):
                 failure = self._failure(error)
                 failure.rows_done = getattr(error, "rows_done", None)  # of executemany()
                 raise failure from error
             raise
 
-    def _drive(self, operation: Command[T], deadline: float | None, bound: str) -> T:
+    def _drive(self, operation: Command[T], deadline: float | None, bound: str, cancels: bool = False) -> T:
         send = operation.send
         transport = self._transport
         try:
@@ -238,37 +380,53 @@ class Link:
                         raise ConnectionError("the connection is closed")
                     chunk = transport.exchange(event, deadline)
                 except BaseException as error:
+                    if cancels and self._cancelled(error, deadline, bound):
+                        event, deadline, bound, cancels = b"", self._grace, "cancel_grace", False
+                        continue
                     # The operation decides what an interrupted exchange means; floor 1 breaks the session.
-                    lost = self._lost(error, deadline, bound) if isinstance(error, OSError) else error
+                    lost = self._lost(error, deadline, bound) if is_ours(error) else error
                     event = operation.throw(lost)
                 else:
                     event = send(chunk)
-        except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return]
+        except StopIteration as ended:
+            stop = self._stop
+            if stop is None:
+                return ended.value  # type: ignore[no-any-return]
+            if not (isinstance(stop, QueryTimeout) and self._over and self.core.session.state == State.READY):
+                raise stop from None
+            self._stopped(stop, stop)  # it was done before it could be ended
+            return ended.value  # type: ignore[no-any-return]
 
     # Errors
 
     def _failure(self, error: ProtocolError) -> Error:
         """The exception for an error of the protocol layer; says which server it was where that is to blame."""
-        failure = protocol_failure(error)
-        if isinstance(failure, LostConnectionError):
-            return self._lost_to(str(error), failure.errno, failure.sqlstate)
-        if self.core.session.greeting is None and failure.errno == CR_MALFORMED_PACKET:
-            return OperationalError(
-                f"'{self.endpoint}' does not answer like a MariaDB server ({error})", errno=CR_MALFORMED_PACKET
-            )
+        return failure_at(self.endpoint, error, self.core.session.greeting is not None)
+
+    def _undisturbed(self) -> bool:
+        """The server has neither hung up nor spoken since the last answer, if there is nothing to be read."""
+        transport = self._transport
+        return transport is None or self.core.session.state != State.READY or transport.silent()
+
+    def _disturbed(self, operation: Command[Any]) -> Error:
+        """The error for a server that has hung up, or spoken, since the last answer; nothing is sent to it."""
+        operation.close()
+        error = unasked(self._transport.unasked() if self._transport is not None else b"")
+        self.core.session.fail(error)
+        self._loss_known = True
+        self.drop()
+        failure = self._failure(error)
+        failure.__cause__ = error
         return failure
 
     def _lost(self, error: OSError, deadline: float | None, bound: str) -> LostConnectionError:
         reason = str(error)
         if isinstance(error, (TimeoutError, socket.timeout)) and deadline is not None and monotonic() >= deadline:
             reason = f"{bound} passed"
-        lost = self._lost_to(reason)
+        lost = lost_to(self.endpoint, reason)
+        lost.written = self._transport is not None and self._transport.sent
         lost.__cause__ = error
         return lost
-
-    def _lost_to(self, reason: str, errno: int = CR_SERVER_LOST, sqlstate: str = GENERAL_ERROR) -> LostConnectionError:
-        return LostConnectionError(f"Lost connection to server on '{self.endpoint}' ({reason})", errno, sqlstate)
 
     # State and end
 
@@ -331,21 +489,3 @@ def _in_use(holder: int) -> str:
     if holder == get_ident():
         return "The connection is already in use by this thread: a statement is running (signal handler or callback?)"
     return f"The connection is in use by thread {holder}; this is thread {get_ident()}. Use one connection per thread"
-
-
-def attributes(endpoint: Endpoint) -> dict[str, str]:
-    """Connection attributes that tell the server's administrator who we are."""
-    import os
-    import sys
-
-    from .. import __version__
-
-    found: dict[str, Any] = {
-        "_client_name": "mariadb_py",
-        "_client_version": __version__,
-        "_server_host": endpoint.host,
-        "_os": sys.platform,
-        "_pid": os.getpid(),
-        "_python_version": "{}.{}.{}".format(*sys.version_info[:3]),
-    }
-    return {name: str(value) for name, value in found.items() if value is not None}

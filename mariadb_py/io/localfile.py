@@ -1,6 +1,8 @@
-"""Files for LOAD DATA LOCAL INFILE. Which one may be read is decided in `core.connection`."""
+"""Files: those for LOAD DATA LOCAL INFILE, of which `core.connection` decides which one may be read, and keys."""
 
 from __future__ import annotations
+
+from ..exceptions import CR_AUTH_PLUGIN_ERR, OperationalError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -8,6 +10,7 @@ if TYPE_CHECKING:
     from typing import IO, Any
 
 PIECE = 1 << 16  # bytes that are read at a time
+LONGEST_KEY = 1 << 16  # bytes
 
 
 def read_file(name: bytes) -> Iterator[bytes]:
@@ -48,3 +51,23 @@ def pieces(file: IO[bytes]) -> Iterator[bytes]:
     with file:
         while piece := file.read(PIECE):
             yield piece
+
+
+def read_key(key: str | bytes | None) -> bytes:
+    """A public key in PEM: as it is, or from the file of that name; b"" for None.
+
+    Raises:
+        OperationalError: errno 2061, the file cannot be read.
+    """
+    if not key:
+        return b""
+    if isinstance(key, bytes):
+        return key
+    if key.startswith("-----"):
+        return key.encode()
+    try:
+        with open(key, "rb") as file:
+            return file.read(LONGEST_KEY)
+    except OSError as error:
+        reason = f"server_public_key: {key!r} cannot be read ({error.strerror})"
+        raise OperationalError(reason, errno=CR_AUTH_PLUGIN_ERR) from error

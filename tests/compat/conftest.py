@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
-import contextlib
+from typing import TYPE_CHECKING
 
 import pytest
 
-import mariadb_py as mariadb
-from tests.compat.rows import Database
+from mariadb_py.testing import temp_server
+from tests.compat.rows import database
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.support.server import Connector
+    from mariadb_py.testing import TempServer
+    from tests.compat.rows import Database
+    from tests.support.revocation import Revoking
 
 
 @pytest.fixture
-def db(connect: Connector) -> Iterator[Database]:
+def db(server: TempServer) -> Iterator[Database]:
     """Ways to the server; connections and pools are closed behind the test."""
-    yield Database(connect)
-    connect.close_all()  # first, so that pools find their connections returned
-    for pool in list(mariadb._CONNECTION_POOLS.values()):
-        with contextlib.suppress(mariadb.Error):
-            pool.close()
+    with database(server) as ways:
+        yield ways
+
+
+@pytest.fixture(scope="session")
+def revoking(tmp_path_factory: pytest.TempPathFactory) -> Revoking:
+    """Certificates of an authority that can revoke them."""
+    pytest.importorskip("cryptography")
+    from tests.support.revocation import Revoking
+
+    return Revoking(tmp_path_factory.mktemp("revoking"))
+
+
+@pytest.fixture(scope="session")
+def tls_server(revoking: Revoking) -> Iterator[TempServer]:
+    """A server with TLS, to whose clients the authority may have given certificates."""
+    options = (f"--ssl-cert={revoking.kept}", f"--ssl-key={revoking.kept}", f"--ssl-ca={revoking.ca}")
+    with temp_server(options=options) as server:
+        yield server
+
+
+@pytest.fixture
+def tls_db(tls_server: TempServer) -> Iterator[Database]:
+    """Ways to a server with TLS."""
+    with database(tls_server) as ways:
+        yield ways

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
 import mariadb_py as mariadb
+from tests.support.server import Connector
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Any
 
-    from tests.support.server import Connector
+    from mariadb_py.testing import TempServer
 
     Program = Callable[["Database"], None]
 
@@ -74,6 +77,17 @@ class Database:
             while count:
                 cursor.execute("SELECT COUNT(*) FROM information_schema.processlist WHERE id = ?", (identity,))
                 ((count,),) = cursor.fetchall()
+
+
+@contextlib.contextmanager
+def database(server: TempServer) -> Iterator[Database]:
+    """Ways to a server; connections and pools are closed behind the test."""
+    connect = Connector(server)
+    yield Database(connect)
+    connect.close_all()  # first, so that pools find their connections returned
+    for pool in list(mariadb._CONNECTION_POOLS.values()):
+        with contextlib.suppress(mariadb.Error):
+            pool.close()
 
 
 def fails(

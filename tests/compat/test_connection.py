@@ -9,17 +9,19 @@ import warnings
 import pytest
 
 import mariadb_py as mariadb
-from tests.compat.rows import Database, Rows, fails
+from tests.compat.rows import Database, Rows, database, fails
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
+    from mariadb_py.testing import TempServer
     from tests.compat.rows import Program
 
 row = Rows()
-TLS = "step 3: TLS"
+tls_row = Rows()  # of a server with TLS
+plugin_row = Rows()  # of one with authentication plugins
 
 
 def unused_port() -> int:
@@ -69,11 +71,6 @@ def _(db: Database) -> None:
     fails(TypeError, None, db.connect, port=str(db.arguments["port"]))
 
 
-@row("ssl=True gives an encrypted connection", later=TLS)
-def _(db: Database) -> None:
-    db.connect(ssl=True)
-
-
 @row('host accepts "a,b" failover, in this order')
 def _(db: Database) -> None:
     port = db.arguments["port"]
@@ -102,17 +99,42 @@ def _(db: Database) -> None:
     assert cursor.fetchall() == [("x" * 100000,)]
 
 
-@row("tls_fp works", later=TLS)
+@tls_row("ssl=True gives an encrypted connection")
 def _(db: Database) -> None:
-    fails(mariadb.OperationalError, None, db.connect, tls_fp="00" * 32)
+    with pytest.warns(mariadb.SecurityWarning, match="was not verified"):
+        cursor = db.connect(ssl=True).cursor()
+    cursor.execute("SHOW STATUS LIKE 'Ssl_cipher'")
+    assert cursor.fetchall() == [("Ssl_cipher", cursor.connection.tls_cipher)]
+    assert cursor.connection.tls_cipher
 
 
-@row("tls_version works", later=TLS)
+@tls_row("tls_fp works")
 def _(db: Database) -> None:
-    db.connect(tls_version="TLSv1.3")
+    info = db.connect(ssl=True, ssl_verify_cert=False).tls_peer_cert_info
+    assert info is not None
+    colons = ":".join(info["fingerprint"][at : at + 2] for at in range(0, 64, 2)).lower()
+    for right in (info["fingerprint"], colons):
+        assert "verified by certificate fingerprint" in db.connect(tls_fp=right).security
+    assert "fingerprint" in fails(mariadb.OperationalError, 2026, db.connect, tls_fp="00" * 32)
 
 
-@row("ed25519 works", later="step 3: authentication plugins")
+@tls_row("tls_version works")
+def _(db: Database) -> None:
+    for version in ("TLSv1.2", "TLSv1.3"):
+        connection = db.connect(tls_version=version, ssl_verify_cert=False)
+        assert connection.tls_version == version
+        cursor = connection.cursor()
+        cursor.execute("SHOW STATUS LIKE 'Ssl_version'")
+        assert cursor.fetchall() == [("Ssl_version", version)]
+
+
+@row("TLS that is asked for and that the server lacks is OperationalError 2026")
+def _(db: Database) -> None:
+    for keywords in ({"ssl": True}, {"tls_version": "TLSv1.3"}, {"tls_fp": "00" * 32}):
+        fails(mariadb.OperationalError, 2026, db.connect, **keywords)
+
+
+@plugin_row("ed25519 works")
 def _(db: Database) -> None:
     cursor = db.connect(autocommit=True).cursor()
     cursor.execute("INSTALL SONAME 'auth_ed25519'")
@@ -277,6 +299,17 @@ def _(db: Database) -> None:
 @pytest.mark.parametrize("program", row)
 def test_connection(program: Program, db: Database) -> None:
     program(db)
+
+
+@pytest.mark.parametrize("program", tls_row)
+def test_connection_with_tls(program: Program, tls_db: Database) -> None:
+    program(tls_db)
+
+
+@pytest.mark.parametrize("program", plugin_row)
+def test_connection_by_plugin(program: Program, plugin_server: TempServer) -> None:
+    with database(plugin_server) as db:
+        program(db)
 
 
 def test_a_connection_by_option_file_alone(db: Database, tmp_path: Path) -> None:

@@ -242,10 +242,16 @@ def _(db: Database) -> None:
     assert db.connect()._used == 0
 
 
-@row("conn._tls and conn._tls_verify_status exist", later="step 3: TLS")
+@row("conn._tls and conn._tls_verify_status exist")
 def _(db: Database) -> None:
     connection = db.connect()
     assert connection._tls is False
+    assert connection._tls_verify_status == 0
+
+
+def test_conn_tls_with_tls(tls_db: Database) -> None:
+    connection = tls_db.connect(ssl=True, ssl_verify_cert=False)
+    assert connection._tls is True
     assert connection._tls_verify_status == 0
 
 

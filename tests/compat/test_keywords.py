@@ -2,159 +2,69 @@
 
 from __future__ import annotations
 
-import contextlib
+import ssl
+from hashlib import sha256
 from urllib.parse import quote
 
 import pytest
 
 import mariadb_py as mariadb
-from mariadb_py.constants import CLIENT, FIELD_TYPE
-from mariadb_py.core.optiontable import CONNECT_BY_NAME, CONNECT_OPTIONS, LATER_KEYWORDS, TLS_KEYWORDS
+from mariadb_py.constants import CLIENT
+from mariadb_py.core.optiontable import CONNECT_BY_NAME, CONNECT_OPTIONS
 from mariadb_py.core.pooloptions import POOL_BY_NAME, POOL_OPTIONS
+from tests.compat.keywords import BASE, CHAIN, KEYWORDS, REFUSED, WRONG, Keyword, Made, ask, verified
 from tests.compat.rows import Database, fails
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
-    from typing import Any, Union
+    from typing import Any
 
-    Effect = Union[str, Callable[[mariadb.Connection], Any]]
+    from tests.support.revocation import Revoking
 
-# What places of a URI and of an option file stand for the account and the address, in every test.
-BASE = ("host", "port", "user", "password", "database")
+# What it warns of is tested elsewhere.
+pytestmark = pytest.mark.filterwarnings("ignore::mariadb_py.SecurityWarning")
 
-
-class Keyword:
-    """How a keyword is tested.
-
-    Args:
-        value: a right value.
-        effect: an attribute of the connection, an expression of SQL, or a function of the connection.
-        seen: what this gives if the value is in force.
-        text: the same value as a text; None: it cannot be given as one.
-        wrong: wrong values, each with the class of its error.
-        wrong_text: a text that is none of its values.
-    """
-
-    def __init__(
-        self,
-        value: Any,
-        effect: Effect,
-        seen: Any,
-        text: str | None = None,
-        wrong: tuple[tuple[Any, type[Exception]], ...] = (),
-        wrong_text: str | None = None,
-    ) -> None:
-        self.value, self.effect, self.seen, self.text = value, effect, seen, text
-        self.wrong, self.wrong_text = wrong, wrong_text
-
-    def check(self, connection: mariadb.Connection) -> None:
-        """The value is in force."""
-        if callable(self.effect):
-            assert self.effect(connection) == self.seen
-        elif self.effect.isidentifier():
-            assert getattr(connection, self.effect) == self.seen
-        else:
-            assert ask(connection, f"SELECT {self.effect}")[0] == self.seen
-
-
-def ask(connection: mariadb.Connection, sql: str, data: Any = None) -> Any:
-    """The only row of a statement."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql, data)
-        (row,) = cursor.fetchall()
-        return row
-
-
-def option(name: str) -> Effect:
-    """The effect of an option that is kept for later, or has none."""
-    return lambda connection: getattr(connection._core.options, name)
-
-
-def status(name: str) -> Effect:
-    return lambda connection: ask(connection, f"SHOW SESSION STATUS LIKE '{name}'")[1]
-
-
-def too_large(connection: mariadb.Connection) -> bool:
-    with connection.cursor() as cursor:
-        fails(mariadb.OperationalError, 2020, cursor.execute, "SELECT ?", ("x" * 3000,))
-        return ask(connection, "SELECT LENGTH(?)", ("x" * 1000,)) == (1000,)
-
-
-def timeouts(connection: mariadb.Connection) -> Any:
-    options = connection._core.options
-    return options.read_timeout, options.write_timeout
-
-
-def flag(effect: Effect, seen: Any, value: bool = True) -> Keyword:
-    wrong = (("yes", TypeError), (1.0, TypeError))
-    return Keyword(value, effect, seen, "yes" if value else "off", wrong, "perhaps")
-
-
-def text(value: str, effect: Effect, wrong: tuple[tuple[Any, type[Exception]], ...], wrong_text: str | None) -> Keyword:
-    return Keyword(value, effect, value, value, ((1, TypeError), *wrong), wrong_text)
-
-
-def seconds(effect: Effect, seen: Any) -> Keyword:
-    return Keyword(2.5, effect, seen, "2.5", (("1", TypeError), (-1, mariadb.ProgrammingError)), "-1")
-
-
-WRONG = mariadb.ProgrammingError
-LONG = {FIELD_TYPE.LONG: lambda value: f"<{value}>"}
-KEYWORDS: dict[str, Keyword] = {
-    "host": Keyword("127.0.0.1", "host", "127.0.0.1", "127.0.0.1", ((1, TypeError), ("a:b", WRONG)), "[::1"),
-    "port": Keyword(None, "port", None, None, (("3306", TypeError), (1.5, TypeError), (65536, WRONG)), "3306x"),
-    "user": Keyword(None, "user", None, None, ((1, TypeError), ("nobody", mariadb.OperationalError)), "no\0body"),
-    "password": Keyword(None, "open", True, None, ((1, TypeError), ("no", mariadb.OperationalError)), None),
-    "database": Keyword(None, "database", None, None, ((1, TypeError), ("nothing", WRONG)), "no\0thing"),
-    "unix_socket": Keyword(None, "unix_socket", None, None, ((1, TypeError), ("/no\0", WRONG)), "/no\0"),
-    "connect_attrs": Keyword(
-        {"a": "b"}, option("connect_attrs"), {"a": "b"}, None, (("a=b", TypeError), ({"a": 1}, TypeError))
-    ),
-    "connect_timeout": seconds(option("connect_timeout"), 2.5),
-    "read_timeout": seconds(option("read_timeout"), 2.5),
-    "write_timeout": seconds(option("write_timeout"), 2.5),
-    "socket_timeout": seconds(timeouts, (2.5, 2.5)),
-    "autocommit": flag("@@autocommit = 1", 1),
-    "init_command": Keyword("SET @a = 5", "@a + 0", 5, "SET @a = 5", ((1, TypeError), ("nonsense", WRONG)), "SET\0"),
-    "read_only": flag("@@tx_read_only + 0", 1),
-    "charset": Keyword(
-        "utf8mb4",
-        "@@character_set_client",
-        "utf8mb4",
-        "utf8mb4",
-        ((1, TypeError), ("latin1", mariadb.NotSupportedError)),
-        None,
-    ),
-    "client_flag": Keyword(
-        2, lambda c: c.client_capabilities & CLIENT.FOUND_ROWS, 2, "2", (("2", TypeError), (-1, WRONG)), "x"
-    ),
-    "compress": flag(status("Compression"), "ON"),
-    "local_infile": flag(lambda c: c.client_capabilities & CLIENT.LOCAL_FILES, CLIENT.LOCAL_FILES),
-    "max_allowed_packet": Keyword(2048, too_large, True, "2K", (("2048", TypeError), (1, WRONG)), "2X"),
-    "reconnect": flag("auto_reconnect", True),
-    "status_callback": Keyword(print, option("status_callback"), print, None, (("print", TypeError),)),
-    "plugin_dir": Keyword("/nothing", option("plugin_dir"), "/nothing", "/nothing", ((1, TypeError),)),
-    "binary": flag(lambda c: ask(c, "SELECT ?", (1.5,)) == (1.5,) and type(ask(c, "SELECT ?", (1.5,))[0]), float),
-    "dictionary": flag(lambda c: ask(c, "SELECT 1 AS a"), {"a": 1}),
-    "named_tuple": flag(lambda c: ask(c, "SELECT 1 AS a").a, 1),
-    "native_object": flag(lambda c: str(type(ask(c, "SELECT CAST('::1' AS INET6)")[0]).__name__), "IPv6Address"),
-    "zero_date": Keyword("str", "CAST('0000-00-00' AS DATE)", "0000-00-00", "str", ((1, TypeError), ("x", WRONG)), "x"),
-    "converter": Keyword(LONG, "1 + 1", "<2>", None, (([], TypeError), ({3: 1}, TypeError))),
-    "cache_prep_stmts": flag(option("cache_prep_stmts"), False, value=False),
-    "prep_stmt_cache_size": Keyword(5, option("prep_stmt_cache_size"), 5, "5", (("5", TypeError), (-1, WRONG)), "-1"),
-    "pipeline": flag(option("pipeline"), False, value=False),
-}
 SOURCES = ("uri", "default_file", "default_group", "environment")  # tested by name below
 WITH_TEXT = [name for name, keyword in KEYWORDS.items() if keyword.text is not None and name not in BASE]
 
 
 @pytest.fixture
-def keyword(request: pytest.FixtureRequest, db: Database) -> Keyword:
+def db(tls_db: Database) -> Database:
+    """Ways to a server that has TLS, for those who ask for it."""
+    return tls_db
+
+
+@pytest.fixture(scope="module")
+def files(revoking: Revoking, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What options of TLS are about."""
+    from tests.support.revocation import encrypted
+
+    folder = tmp_path_factory.mktemp("files")
+    with open(revoking.kept, encoding="ascii") as file:
+        der = ssl.PEM_cert_to_DER_cert(file.read().partition("-----BEGIN PRIVATE")[0])
+    fingerprint = sha256(der).hexdigest()
+    (folder / "fingerprints").write_text(f"{'0' * 64}\n{fingerprint}\n")
+    (folder / "locked").write_bytes(encrypted(revoking.kept, b"hush"))
+    made = {name: str(folder / name) for name in ("fingerprints", "locked")}
+    made.update({name: getattr(revoking, name) for name in ("ca", "cas", "crl", "crls")})
+    return {**made, "chain": revoking.kept, "fingerprint": fingerprint, "public_key": revoking.ca}
+
+
+@pytest.fixture
+def keyword(request: pytest.FixtureRequest, db: Database, files: dict[str, str]) -> Keyword:
     """The keyword that the test is about; what depends on the server is filled in."""
     name = request.param
     keyword = KEYWORDS[name]
+
+    def made(value: Any) -> Any:
+        return files[value] if isinstance(value, Made) else value
+
+    beside = {other: made(value) for other, value in keyword.beside.items()}
+    keyword = Keyword(
+        *(made(keyword.value), keyword.effect, made(keyword.seen), made(keyword.text)),
+        *(keyword.wrong, keyword.wrong_text, beside),
+    )
     value = db.connect.server.unix_socket if name == "unix_socket" else db.arguments.get(name)
     if keyword.value is None:
         seen = keyword.seen if name == "password" else value
@@ -191,7 +101,7 @@ def test_no_keyword_is_forgotten() -> None:
 
 @names_of(KEYWORDS)
 def test_right(name: str, keyword: Keyword, db: Database) -> None:
-    keyword.check(connect(db, **{name: keyword.value}))
+    keyword.check(connect(db, **{**keyword.beside, name: keyword.value}))
 
 
 @pytest.mark.parametrize(
@@ -201,7 +111,7 @@ def test_right(name: str, keyword: Keyword, db: Database) -> None:
     ids=str,
 )
 def test_other_names(alias: str, keyword: Keyword, db: Database) -> None:
-    keyword.check(connect(db, **{alias: keyword.value}))
+    keyword.check(connect(db, **{**keyword.beside, alias: keyword.value}))
 
 
 @pytest.mark.parametrize(
@@ -247,14 +157,14 @@ def uri(values: dict[str, str]) -> str:
 
 @names_of([*BASE, "unix_socket", *WITH_TEXT])
 def test_by_option_file(name: str, keyword: Keyword, db: Database, tmp_path: Path) -> None:
-    path = option_file(tmp_path / "my.cnf", texts(db, name, str(keyword.text)))
+    path = option_file(tmp_path / "my.cnf", {**texts(db, name, str(keyword.text)), **keyword.beside})
     connection = opened(db, mariadb.connect(default_file=path))
     keyword.check(connection)
 
 
 @names_of([*BASE, "unix_socket", *WITH_TEXT])
 def test_by_uri(name: str, keyword: Keyword, db: Database) -> None:
-    connection = opened(db, mariadb.connect(uri(texts(db, name, str(keyword.text)))))
+    connection = opened(db, mariadb.connect(uri({**texts(db, name, str(keyword.text)), **keyword.beside})))
     keyword.check(connection)
 
 
@@ -378,23 +288,66 @@ def connect_plainly(db: Database, name: str) -> None:
     opened(db, mariadb.connect(**{**db.arguments, name: 1}))
 
 
-# Keywords that are known and refused
+# TLS
+
+
+@pytest.mark.parametrize("value", [{"ca": Made("ca")}, {"capath": Made("cas"), "verify_cert": True}])
+def test_ssl_as_a_dict(value: dict[str, Any], db: Database, files: dict[str, str]) -> None:
+    given = {key: files[item] if isinstance(item, Made) else item for key, item in value.items()}
+    assert verified(connect(db, ssl=given)) == CHAIN
+    fails(TypeError, None, connect, db, ssl={"nothing": "x"})
+
+
+def test_ssl_as_a_context(db: Database, files: dict[str, str]) -> None:
+    assert verified(connect(db, ssl=ssl.create_default_context(cafile=files["ca"]))) == CHAIN
+    fails(REFUSED, 2026, connect, db, ssl=ssl.create_default_context())
+    fails(WRONG, None, connect, db, ssl=ssl.create_default_context(), ssl_verify_cert=True)
+
+
+def test_a_certificate_of_the_client(db: Database, files: dict[str, str]) -> None:
+    admin = connect(db, autocommit=True).cursor()
+    admin.execute("CREATE OR REPLACE USER keywords_x509@'%' IDENTIFIED BY 'p' REQUIRE SUBJECT '/CN=kept'")
+    account = {"user": "keywords_x509", "password": "p", "database": None, "ssl_ca": files["ca"]}
+    locked = {"ssl_cert": files["chain"], "ssl_key": files["locked"]}
+    for given in ({"ssl_cert": files["chain"]}, {**locked, "ssl_passphrase": "hush"}):
+        connect(db, **account, **given).ping()
+    fails(REFUSED, 1045, connect, db, **account)
+    fails(REFUSED, 2026, connect, db, **account, **locked)
+    admin.execute("DROP USER keywords_x509@'%'")
 
 
 @pytest.mark.parametrize(
-    "name",
-    [
-        *(pytest.param(name, marks=pytest.mark.xfail(strict=True, reason="step 3: TLS")) for name in TLS_KEYWORDS),
-        *(
-            pytest.param(name, marks=pytest.mark.xfail(strict=True, reason="step 3: query timeouts"))
-            for name in LATER_KEYWORDS
-        ),
-    ],
+    "other", [name for name in KEYWORDS if name.startswith(("ssl_", "tls_")) and "verify" not in name]
 )
-def test_keywords_of_later_steps(name: str, db: Database) -> None:
-    # A file that is not there, or a server without TLS, once the keyword means something.
-    with contextlib.suppress(TypeError, mariadb.ProgrammingError, mariadb.OperationalError):
-        connect_plainly(db, name)
+def test_ssl_switched_off_beside_another_option_of_tls(other: str, db: Database, files: dict[str, str]) -> None:
+    value = KEYWORDS[other].value
+    value = files[value] if isinstance(value, Made) else value
+    assert other in fails(WRONG, None, connect, db, ssl=False, **{other: value})
+    assert connect(db, uri=f"mariadb://?{other}={quote(value, safe='')}", ssl=False).tls_version is None
+
+
+@pytest.mark.parametrize("given", [{"ssl": False}, {"ssl": 0}, {"ssl_verify_cert": False}, {"ssl": None}, {}])
+def test_nobody_asks_for_tls(given: dict[str, Any], db: Database) -> None:
+    assert connect(db, **given).tls_version is None
+
+
+def test_a_flag_asks_for_tls(db: Database) -> None:
+    assert connect(db, client_flag=int(CLIENT.SSL)).tls_version
+    fails(WRONG, None, connect, db, client_flag=int(CLIENT.SSL), ssl=False)
+
+
+@pytest.mark.parametrize(("text", "off"), [("REQUIRED", False), ("VERIFY_CA", False), ("DISABLED", True)])
+def test_tls_as_other_programs_ask_for_it(text: str, off: bool, db: Database, tmp_path: Path) -> None:
+    path = option_file(tmp_path / "my.cnf", texts(db, "ssl-mode", text))
+    if off:
+        assert opened(db, mariadb.connect(default_file=path)).tls_version is None
+        assert opened(db, mariadb.connect(uri(texts(db, "ssl_mode", text)))).tls_version is None
+    else:
+        assert path in fails(WRONG, None, mariadb.connect, default_file=path)
+        fails(WRONG, None, mariadb.connect, uri(texts(db, "ssl_mode", text)))
+
+
+# The rest
 
 
 def test_connectionclass(db: Database) -> None:

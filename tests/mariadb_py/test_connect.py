@@ -130,8 +130,9 @@ def test_refused(connect: Connector, keywords: dict[str, Any], kind: type[Error]
         ({"pool_size": 3}, TypeError),
         ({"read_timeout": -1}, ProgrammingError),
         ({"user": "a\0b"}, ProgrammingError),
-        ({"ssl": True}, mariadb_py.NotSupportedError),
-        ({"ssl_ca": "/ca.pem"}, mariadb_py.NotSupportedError),
+        ({"ssl": "yes"}, TypeError),
+        ({"ssl": False, "ssl_ca": "/ca.pem"}, ProgrammingError),
+        ({"ssl_ca": "/nowhere/ca.pem"}, mariadb_py.OperationalError),
     ],
 )
 def test_wrong_keywords_open_nothing(keywords: dict[str, Any], kind: type[Exception]) -> None:

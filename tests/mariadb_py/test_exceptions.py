@@ -10,6 +10,7 @@ import pytest
 import mariadb_py
 from mariadb_py import exceptions as module
 from mariadb_py.exceptions import (
+    CommitOutcomeUnknown,
     DatabaseError,
     DataError,
     DuplicatePoolError,
@@ -22,6 +23,9 @@ from mariadb_py.exceptions import (
     OperationalError,
     PoolError,
     ProgrammingError,
+    QueryTimeout,
+    SecurityWarning,
+    UntrustedCertificateError,
     error_class,
     from_server,
 )
@@ -40,9 +44,17 @@ BASES: dict[type[Exception], tuple[type[Exception], ...]] = {
     PoolError: (Error,),
     DuplicatePoolError: (ProgrammingError, PoolError),
     LostConnectionError: (OperationalError, InterfaceError),
+    CommitOutcomeUnknown: (LostConnectionError,),
+    UntrustedCertificateError: (OperationalError,),
+    QueryTimeout: (OperationalError,),
+    SecurityWarning: (UserWarning,),
 }
 ERRORS = [kind for kind in BASES if issubclass(kind, Error)]
-PEP_249 = [kind for kind in BASES if kind not in (PoolError, DuplicatePoolError, LostConnectionError)]
+OWN = [
+    *(PoolError, DuplicatePoolError, LostConnectionError, CommitOutcomeUnknown, UntrustedCertificateError),
+    *(QueryTimeout, SecurityWarning),
+]
+PEP_249 = [kind for kind in BASES if kind not in OWN]
 
 
 def test_the_tree_is_that_of_pep_249() -> None:
@@ -55,6 +67,18 @@ def test_the_tree_is_that_of_pep_249() -> None:
 def test_the_module_and_connections_have_them(kind: type[Exception]) -> None:
     assert getattr(mariadb_py, kind.__name__) is kind
     assert getattr(mariadb_py.Connection, kind.__name__) is kind
+
+
+@pytest.mark.parametrize("kind", OWN)
+def test_the_module_has_those_that_are_its_own(kind: type[Exception]) -> None:
+    assert getattr(mariadb_py, kind.__name__) is kind
+
+
+def test_whether_a_statement_may_have_reached_the_server() -> None:
+    assert (LostConnectionError.written, CommitOutcomeUnknown.written) == (True, True)
+    error = LostConnectionError("lost", 2013)
+    error.written = False
+    assert pickle.loads(pickle.dumps(error)).written is False
 
 
 @pytest.mark.parametrize("kind", ERRORS)
@@ -87,13 +111,14 @@ def test_copies(kind: type[Error]) -> None:
     [
         (InterfaceError, (0, 2004, 2012, 2014)),
         (LostConnectionError, (2006, 2013)),
+        (QueryTimeout, (1969, 3024)),
         (DataError, (1171, 1230, 1264, 1265, 1365, 1406, 1441)),
         (
             ProgrammingError,
             (1007, 1049, 1054, 1064, 1065, 1082, 1102, 1103, 1110, 1111, 1112, 1113, 1146, 1149, 1179, 1449, 1741),
         ),
         (IntegrityError, (1048, 1062, 1169, 1215, 1216, 1217, 1364, 1400, 1401, 1451, 1452, 1690, 1826, 4025)),
-        (OperationalError, (1000, 1044, 1045, 1050, 1153, 1205, 1213, 1305, 1644, 1927, 1969, 2002, 2005, 2026, 9999)),
+        (OperationalError, (1000, 1044, 1045, 1050, 1153, 1205, 1213, 1305, 1644, 1927, 2002, 2005, 2026, 9999)),
         (InternalError, (1, 126, 999)),
     ],
 )

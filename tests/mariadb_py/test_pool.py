@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import mariadb_py
-from mariadb_py import _CONNECTION_POOLS, ConnectionPool, NotSupportedError, PoolError, ProgrammingError
+from mariadb_py import _CONNECTION_POOLS, ConnectionPool, PoolError, ProgrammingError
 from mariadb_py.core.options import PoolOptions
 from mariadb_py.io.link import Link
 from mariadb_py.testing import temp_server
@@ -161,7 +161,7 @@ def test_connect_makes_a_pool_and_borrows_from_it(connect_args: dict[str, Any]) 
 @pytest.mark.parametrize(
     ("keywords", "error", "message"),
     [
-        ({"ssl": True}, NotSupportedError, "ssl: TLS is not supported"),
+        ({"ssl": False, "ssl_ca": "x"}, ProgrammingError, "ssl is switched off, and ssl_ca asks for TLS"),
         ({"hots": "x"}, TypeError, "has no keyword 'hots'"),
         ({"port": "3306"}, TypeError, "port wants int, not str"),
         ({"pool_size": 0}, ProgrammingError, "Pool size must be in range"),

@@ -7,9 +7,12 @@ import gc
 import pytest
 
 from mariadb_protocol import ParameterError, State
-from mariadb_protocol.constants import Status
-from mariadb_py.core.connection import ConnectionCore, encode_name
+from mariadb_protocol.constants import Capability, Status
+from mariadb_protocol.handshake import WANTED
+from mariadb_py.core import sqlmode
+from mariadb_py.core.connection import ConnectionCore
 from mariadb_py.core.cursor import CursorCore
+from mariadb_py.core.many import execute_many
 from mariadb_py.core.options import ConnectOptions
 from mariadb_py.exceptions import (
     Error,
@@ -129,6 +132,54 @@ def test_open_sends_only_what_is_needed(
     assert made.session.greeting is not None
     assert made.session.greeting.version_info == (10, 11, 6)
     assert made.session.schema == "d"
+
+
+@pytest.mark.parametrize(
+    ("init_command", "status", "names"),
+    [
+        ("SET sql_mode=''", 0, b"SET NAMES utf8mb4,sql_mode=@@sql_mode"),
+        ("CALL p()", Status.ANSI_QUOTES, b"SET NAMES utf8mb4,sql_mode=@@sql_mode"),
+        ("CALL p()", 0, b"SET NAMES utf8mb4"),
+    ],
+)
+def test_open_does_not_believe_what_init_command_made_of_sql_mode(init_command: str, status: int, names: bytes) -> None:
+    made = core(init_command=init_command, autocommit=False)
+    play(
+        made.open(),
+        *(GREETS, logs_in(), server(ok(status=0), sequence=2)),
+        *(client(b"\x03" + init_command.encode()), server(ok(status=status))),
+        *(client(b"\x03" + names), server(ok(status=0))),
+    )
+    assert (made.statements.mode.flags, made.statements.mode.uncertain) == (0, False)
+
+
+@pytest.mark.parametrize("capabilities", [WANTED, WANTED & ~Capability.SESSION_TRACK])
+def test_mysql_is_asked_to_track_sql_mode(capabilities: int) -> None:
+    made = core(user="u")
+    tracks = bool(capabilities & Capability.SESSION_TRACK)
+    assignments = [sqlmode.TRACK] * tracks + [b"NAMES utf8mb4", b"autocommit=0"] + [sqlmode.REPORT] * tracks
+    tail = tracked((0, text(b"sql_mode") + text(b"ANSI_QUOTES"))) if tracks else b""
+    play(
+        made.open(),
+        *(server(greeting(b"9.4.0", capabilities | Capability.MYSQL), sequence=0), logs_in(user=b"u")),
+        *(server(ok(status=AUTO), sequence=2), client(b"\x03SET " + b",".join(assignments))),
+        server(ok(status=TRACKED if tracks else 0, tail=tail)),
+    )
+    assert made.statements.mode.flags == (Status.ANSI_QUOTES if tracks else None)
+    assert not made.statements.mode.uncertain
+
+
+def test_a_sql_mode_that_is_reported_anew_is_asked_for() -> None:
+    made = ready()
+    cursor = CursorCore(made, True, None)
+    asks = client(b"\x03SET sql_mode=@@sql_mode"), server(ok(status=0))
+    play(cursor.execute("DO f()", None), client(b"\x03DO f()"), server(ok(status=Status.NO_BACKSLASH_ESCAPES)))
+    play(cursor.execute("DO 1", None), client(b"\x03DO 1"), server(ok(status=Status.NO_BACKSLASH_ESCAPES)))
+    sets = client(b"\x03SET @a = '\\\\'"), server(ok(status=0))
+    play(cursor.execute("SET @a = ?", ("\\",)), *asks, *sets)
+    play(cursor.execute("SET @a = ?", ("\\",)), *sets)
+    play(cursor.execute("SET sql_mode=''", None), client(b"\x03SET sql_mode=''"), server(ok(status=0)))
+    play(execute_many(cursor, "DO 1", [(), ()]), *asks, *(client(b"\x03DO 1"), server(ok(status=0))) * 2)
 
 
 def test_init_command_comes_before_what_must_hold_after_it() -> None:
@@ -356,13 +407,6 @@ def test_names_that_cannot_be_sent(name: str) -> None:
     with pytest.raises((ProgrammingError, ParameterError)):
         play(made.select_db(name))
     assert made.idle
-
-
-def test_encode_name() -> None:
-    assert encode_name(None, "user") == b""
-    assert encode_name("\u6e2c", "user") == "\u6e2c".encode()
-    with pytest.raises(TypeError, match=r"^user is a str, not bytes$"):
-        encode_name(b"u", "user")  # type: ignore[arg-type]
 
 
 # Whose rows are they?

@@ -7,7 +7,7 @@ import weakref
 
 import pytest
 
-from mariadb_protocol import ConnectionClosed, State
+from mariadb_protocol import ConnectionClosed, LimitExceeded, State
 from mariadb_protocol.constants import Status
 from mariadb_py.core.connection import ConnectionCore
 from mariadb_py.core.cursor import CursorCore
@@ -200,6 +200,30 @@ def test_several_results(buffered: bool) -> None:
     assert play(made.next_set()) is False
     assert made.connection.idle
     assert not made.streaming
+
+
+@pytest.mark.parametrize(("limit", "kept"), [(9, True), (8, False)])
+def test_results_are_counted(limit: int, kept: bool) -> None:
+    """Behind the first one, a result set counts for eight and the OK for one; unbuffered ones are not kept."""
+    made = cursor(True)
+    made.connection.session.limits.results = limit
+    if kept:
+        run(made, *CALL)
+        assert made.connection.idle
+    else:
+        with pytest.raises(LimitExceeded, match="results is 8, the server sent 9"):
+            run(made, *CALL)
+        assert made.connection.session.broken
+    every = cursor(True)  # as executemany() reads them, row by row: here the first one counts too
+    every.connection.session.limits.results = limit + 8
+    if kept:
+        assert len(play(every.answers(b"SELECT a", ()), *CALL)) == 3
+    else:
+        with pytest.raises(LimitExceeded, match="results is 16, the server sent 17"):
+            play(every.answers(b"SELECT a", ()), *CALL)
+    other = cursor(False)
+    other.connection.session.limits.results = 0
+    run(other, *CALL[:2])
 
 
 @pytest.mark.parametrize("buffered", [True, False])

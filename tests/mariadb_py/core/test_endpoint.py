@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mariadb_py.core.endpoint import LOCALHOST, USUAL_SOCKETS, Endpoint, choose_endpoint, parse_hosts
+from mariadb_py.core.endpoint import LOCALHOST, USUAL_SOCKETS, Endpoint, choose_endpoint, parse_hosts, redirected
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,3 +80,40 @@ def test_choose_endpoint(host: str, port: int, present: tuple[str, ...], expecte
 )
 def test_an_endpoint_as_text(endpoint: Endpoint, text: str) -> None:
     assert str(endpoint) == text
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "port"),
+    [
+        ("mariadb://db", "db", 3306),
+        ("mysql://db:3307", "db", 3307),
+        ("mariadb://db:3307/", "db", 3307),
+        ("mariadb://[::1]:3307/d?a=b", "::1", 3307),
+        ("mariadb://db:3307?user=u", "db", 3307),
+        ("mariadb://u:p@db:3307/?a=@other:1", "db", 3307),
+        ("mariadb://u:p@x@db", "db", 3306),
+        ("mariadb://localhost", "localhost", 3306),
+    ],
+)
+def test_redirected(url: str, host: str, port: int) -> None:
+    endpoint = redirected(url)
+    assert endpoint is not None
+    assert (endpoint.host, endpoint.port, endpoint.path, endpoint.address) == (host, port, None, None)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("", "db", "db:3307", "mariadb:", "mariadb://", "mariadb:///d", "mariadb://u:p@", "mariadb://:3307"),
+        *("mariadb://a,b", "mariadb://db:x", "mariadb://db:65536", "http://db", "://db", "mariadb+x://db"),
+        *("unix:///run/s", "mariadb://[::1", "//db"),
+    ],
+)
+def test_where_nobody_is_redirected(url: str) -> None:
+    assert redirected(url) is None
+
+
+@given(st.text(alphabet="mariadb:/@?,[]1 "))
+def test_any_redirect_is_one_host_or_none(url: str) -> None:
+    endpoint = redirected(url)
+    assert endpoint is None or (endpoint.host and 0 < endpoint.port <= 65535 and "," not in endpoint.host)

@@ -12,9 +12,11 @@ from mariadb_protocol.errors import (
     ParameterError,
     ProtocolError,
     RemoteProtocolError,
+    SecurityError,
     UnsupportedValueError,
     ValueRangeError,
 )
+from mariadb_protocol.security import Security
 from mariadb_py.core.failure import gone, login_error, protocol_failure, server_error
 from mariadb_py.exceptions import (
     DataError,
@@ -47,6 +49,8 @@ CASES: list[tuple[ProtocolError, type[Error], int, str, str]] = [
     ),
     (ConnectionClosed("c"), LostConnectionError, 2013, "HY000", "c"),
     (ConnectionClosed("killed", 1927, "70100"), LostConnectionError, 1927, "70100", "killed"),
+    (SecurityError("p"), OperationalError, 2061, "HY000", "p"),
+    (SecurityError("t", SecurityError.TLS), OperationalError, 2026, "HY000", "t"),
     (ProtocolError("?"), InterfaceError, 2000, "HY000", "?"),
 ]
 
@@ -72,10 +76,23 @@ def test_login_error() -> None:
     session = Session()
     made = login_error(ErrPacket(1045, "28000", "Access denied"), session)
     assert (type(made), made.errno, made.sqlstate, made.msg) == (OperationalError, 1045, "28000", "Access denied")
-    session.unknown_plugins += ["gssapi", "dialog"]
+    session.refusals += ["gssapi was not used: why", "dialog was not used: why not"]
     assert login_error(ErrPacket(1045, "28000", "Access denied"), session).msg == (
-        "Access denied (the server asked for authentication plugins that this client does not have: gssapi, dialog)"
+        "Access denied (gssapi was not used: why; dialog was not used: why not)"
     )
+
+
+BEFORE_TLS = " (this came before TLS: anybody may have said it)"
+
+
+@pytest.mark.parametrize(
+    ("tls", "encrypted", "more"), [(True, False, BEFORE_TLS), (True, True, ""), (False, False, ""), (False, True, "")]
+)
+def test_login_error_before_tls(tls: bool, encrypted: bool, more: str) -> None:
+    session = Session(security=Security(tls=tls))
+    session.channel.encrypted = encrypted
+    made = login_error(ErrPacket(1040, "", "Too many connections"), session)
+    assert (type(made), made.errno, made.msg) == (OperationalError, 1040, f"Too many connections{more}")
 
 
 def test_login_error_without_sqlstate() -> None:

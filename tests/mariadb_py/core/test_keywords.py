@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,11 +11,17 @@ from hypothesis import strategies as st
 from mariadb_py.core.keywords import (
     FLAG,
     INTEGER,
+    KEY,
+    NAMES,
     SECONDS,
     SECRET,
+    SWITCH,
     TEXT,
     Option,
+    SSLContext,
     Text,
+    accept_all,
+    by_name,
     read_flag,
     read_integer,
     read_seconds,
@@ -73,7 +81,7 @@ def test_reading_never_raises(text: str) -> None:
     assert isinstance(read_seconds(text), (int, float, type(None)))
 
 
-@pytest.mark.parametrize("types", [FLAG, INTEGER, SECONDS])
+@pytest.mark.parametrize("types", [FLAG, SWITCH, INTEGER, SECONDS])
 def test_a_text_that_cannot_be_read_names_option_text_and_origin(types: tuple[Any, ...]) -> None:
     with pytest.raises(
         ProgrammingError, match=r"^o wants (yes or no|a whole number|a number), not 'x' \(from F, line 3\)$"
@@ -99,6 +107,8 @@ def test_a_value_out_of_range_says_so() -> None:
         (Option("o", TEXT), 1, "o wants str, not int"),
         (Option("o", SECONDS), True, "o wants int or float, not bool"),
         (Option("o", SECRET), 1, "o wants str or bytes or Callable, not int"),
+        (Option("o", SWITCH), "yes", "o wants bool or int or dict or SSLContext, not str"),
+        (Option("o", NAMES, items=(str,)), [b"a"], "o wants str or list or tuple of str, not list"),
         (Option("o", (dict,), items=(str, int)), {"a": "b"}, "o wants dict of str to int, not dict"),
         (Option("o", (list,), items=(str,)), [1], "o wants list of str, not list"),
     ],
@@ -109,6 +119,24 @@ def test_the_wrong_type(option: Option, value: object, message: str) -> None:
     assert str(caught.value) == message
 
 
+@pytest.mark.parametrize("types", [TEXT, SECRET, NAMES, KEY])
+def test_a_text_that_is_taken_as_it_is(types: tuple[Any, ...]) -> None:
+    assert Option("o", types).read("yes", "F") == "yes"
+
+
+def test_a_context_is_known_without_loading_ssl() -> None:
+    assert isinstance(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), SSLContext)
+    assert not any(isinstance(value, SSLContext) for value in ("x", True, {}, None, ssl))
+    assert [Option("o", SWITCH).accept(value) for value in (True, 0, {"ca": "x"})] == [True, 0, {"ca": "x"}]
+
+
 def test_a_text_with_an_origin_is_a_text() -> None:
     text = Text("a", "F")
     assert (text, text.origin) == ("a", "F")
+
+
+def test_values_by_the_names_of_their_options() -> None:
+    known = by_name([Option("a", TEXT, aliases=("b", "c")), Option("d", INTEGER)])
+    assert accept_all(known, {"b": "x", "a": None, "c": "x", "d": None}) == {"a": "x"}
+    with pytest.raises(TypeError, match=r"^b and c are the same option and have different values$"):
+        accept_all(known, {"b": "x", "c": "y"})

@@ -136,6 +136,9 @@ def test_a_quoted_value_comes_back(value: str) -> None:
 # Which keys count
 
 
+FILES = ("ca", "capath", "cert", "key", "passphrase", "cipher", "crl", "crlpath")
+
+
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
@@ -168,8 +171,28 @@ def test_a_quoted_value_comes_back(value: str) -> None:
         ("ssl-ca=/ca", {"ssl_ca": "/ca"}),
         ("ssl", {"ssl": "1"}),
         ("skip-ssl", {"ssl": "0"}),
-        ("disable-ssl-verify-server-cert", {"ssl_verify_server_cert": "0"}),
+        ("ssl=off", {"ssl": "off"}),
+        ("loose-ssl", {"ssl": "1"}),
+        ("ssl-enforce", {"ssl": "1"}),
+        ("ssl-verify-server-cert", {"ssl_verify_cert": "1"}),
+        ("disable-ssl-verify-server-cert", {"ssl_verify_cert": "0"}),
+        ("skip-tls-verify-peer", {"ssl_verify_cert": "0"}),
         ("tls-version=TLSv1.3", {"tls_version": "TLSv1.3"}),
+        *((f"{kind}-{name}=x", {f"ssl_{name}": "x"}) for kind in ("ssl", "tls") for name in FILES),
+        *((f"{name}=AB", {"tls_peer_fp": "AB"}) for name in ("ssl-fp", "tls-fp", "tls-peer-fp")),
+        *((f"{name}=/l", {"tls_peer_fp_list": "/l"}) for name in ("ssl-fplist", "ssl-fp-list", "tls-fplist")),
+        # What only other programs have: kept, so that it can be refused.
+        ("ssl-mode=REQUIRED", {"ssl_mode": "REQUIRED"}),
+        ("ssl-later", {"ssl_later": "1"}),
+        ("skip-tls-later", {"tls_later": "0"}),
+        ("restricted-auth=parsec,dialog", {"auth_plugins": "parsec,dialog"}),
+        ("server-public-key=/key", {"server_public_key": "/key"}),
+        ("allow-public-key-retrieval", {"allow_public_key_retrieval": "1"}),
+        ("skip-permit-redirect", {"permit_redirect": "0"}),
+        ("query-timeout=1.5", {"query_timeout": "1.5"}),
+        ("cancel-grace=0", {"cancel_grace": "0"}),
+        ("limits=1", {}),
+        ("auth-prompt=f", {}),
     ],
 )
 def test_keys(line: str, expected: dict[str, str]) -> None:
@@ -199,6 +222,9 @@ def test_groups(groups: tuple[str, ...], expected: str | None) -> None:
     [
         (("", "password"), "password needs a value (from F, line 3)"),
         (("loose-user",), "user needs a value (from F, line 2)"),
+        (("ssl-ca",), "ssl_ca needs a value (from F, line 2)"),
+        (("tls-fp",), "tls_peer_fp needs a value (from F, line 2)"),
+        (("server-public-key",), "server_public_key needs a value (from F, line 2)"),
         (("multi-statements=x",), "A switch wants yes or no, not 'x' (from F, line 2)"),
         (("client-flag=x", "multi-statements"), "client_flag wants a whole number, not 'x' (from F, line 2)"),
     ],

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mariadb_protocol.constants import Capability
 from mariadb_py.core.endpoint import LOCALHOST, USUAL_SOCKETS
 from mariadb_py.core.keywords import Text
 from mariadb_py.core.options import ENVIRONMENT, ConnectOptions
-from mariadb_py.exceptions import NotSupportedError, ProgrammingError
+from mariadb_py.exceptions import ProgrammingError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,6 +59,11 @@ def test_the_stronger_source_wins(present: set[int]) -> None:
 
 def test_a_keyword_that_is_none_is_no_value() -> None:
     assert options(user=None, uri="mariadb://uri@").user == "uri"
+
+
+@pytest.mark.parametrize("keywords", [{}, {"dsn": None}, {"dsn": False}])
+def test_no_dsn_is_no_mistake(keywords: dict[str, Any]) -> None:
+    assert options(user="u", **keywords).user == "u"
 
 
 def test_a_value_that_means_none_is_a_value() -> None:
@@ -140,12 +146,120 @@ def test_a_wrong_text_says_where_it_came_from(keywords: dict[str, Any], sources:
     assert str(caught.value) == message
 
 
-def test_tls_is_refused_in_every_source() -> None:
-    with pytest.raises(NotSupportedError, match=r"^ssl_ca \(from the URI\): TLS is not supported"):
-        options(uri="mariadb://?ssl_ca=/ca")
-    with pytest.raises(NotSupportedError, match=r"^ssl_ca \(from F, line 3\): TLS is not supported"):
-        options(Given({"ssl_ca": Text("/ca", "F, line 3")}), default_file="F")
-    assert options(uri="mariadb://?ssl=0").host is None
+# TLS from several sources
+
+FLAG = {"client_flag": str(int(Capability.SSL))}
+
+
+def what_tls(made: ConnectOptions) -> dict[str, Any] | None:
+    """What is asked of TLS; None: there shall be none."""
+    tls = made.tls
+    return None if tls is None else {name: getattr(tls, name) for name in tls.__slots__ if getattr(tls, name)}
+
+
+@pytest.mark.parametrize(
+    ("keywords", "uri", "file", "expected"),
+    [
+        ({}, "", {}, None),
+        ({}, "ssl=1", {}, {}),
+        ({}, "ssl_ca=/uri", {}, {"ca": "/uri"}),
+        ({}, "ssl_verify_cert=1", {}, {"verify": True}),
+        ({}, "ssl_verify_cert=0", {}, None),
+        ({}, "", {"ssl": "1"}, {}),
+        ({}, "", {"ssl_ca": "/file"}, {"ca": "/file"}),
+        ({}, "", FLAG, {}),
+        ({"ssl": True}, "", {"ssl": "0"}, {}),
+        ({"ssl": True}, "ssl_ca=/uri", {"ssl_ca": "/file", "ssl_key": "/file"}, {"ca": "/uri", "key": "/file"}),
+        ({"ssl_ca": "/mine"}, "ssl_ca=/uri", {"ssl_ca": "/file"}, {"ca": "/mine"}),
+        # Who says no in a stronger place means all that the weaker ones say.
+        ({"ssl": False}, "ssl=1&ssl_ca=/uri", {"ssl_ca": "/file", "ssl": "1"}, None),
+        ({"ssl": 0}, "ssl_ca=/uri&tls_peer_fp_list=/list", {"ssl_verify_cert": "1"}, None),
+        ({}, "ssl=0", {"ssl_ca": "/file", "ssl": "1"}, None),
+        ({"ssl": None}, "ssl_ca=/uri", {}, {"ca": "/uri"}),
+        ({"ssl_verify_cert": False}, "ssl_verify_cert=1", {}, None),
+    ],
+)
+def test_tls_from_several_sources(
+    keywords: dict[str, Any], uri: str, file: dict[str, str], expected: dict[str, Any] | None
+) -> None:
+    made = options(Given(file), uri=f"mariadb://?{uri}", default_file="F", **keywords)
+    assert what_tls(made) == expected
+
+
+@pytest.mark.parametrize(
+    ("keywords", "name"),
+    [
+        ({"ssl": False, "ssl_ca": "/ca"}, "ssl_ca"),
+        ({"ssl": 0, "tls_version": "TLSv1.3"}, "tls_version"),
+        ({"ssl": False, "ssl_verify_cert": True}, "ssl_verify_cert"),
+        ({"ssl": False, "tls_fp": "00" * 32}, "tls_peer_fp"),
+        ({"ssl": False, "client_flag": int(Capability.SSL)}, "client_flag"),
+        ({"uri": "mariadb://?ssl=0&ssl_key=/key"}, "ssl_key"),
+        # A program that wants TLS does not get a plain connection because of a file.
+        ({"ssl_ca": "/ca", "uri": "mariadb://?ssl=0"}, "ssl_ca"),
+    ],
+)
+def test_tls_that_is_both_wanted_and_not_wanted(keywords: dict[str, Any], name: str) -> None:
+    with pytest.raises(ProgrammingError, match=f"^ssl is switched off, and {name} asks for TLS$"):
+        options(**keywords)
+
+
+@pytest.mark.parametrize(
+    ("keywords", "sources", "message"),
+    [
+        ({"uri": "mariadb://?ssl_mode=REQUIRED"}, None, "There is no option 'ssl_mode' (from the URI)"),
+        (
+            *({"default_file": "F"}, Given({"ssl_mode": Text("REQUIRED", "F, line 3")})),
+            "There is no option 'ssl_mode' (from F, line 3)",
+        ),
+        (
+            *({"default_file": "F"}, Given({"tls_version": Text("SSLv3", "F, line 3")})),
+            "tls_version is a list of TLSv1.2 and TLSv1.3, not 'SSLv3' (from F, line 3)",
+        ),
+        ({"uri": "mariadb://?ssl="}, None, "ssl wants yes or no, not '' (from the URI)"),
+        ({"uri": "mariadb://?use_ssl=1&ssl=1"}, None, "ssl is given twice (from the URI)"),
+        ({"uri": "mariadb://?limits=9"}, None, "limits can only be given as a keyword of connect() (from the URI)"),
+    ],
+)
+def test_tls_in_a_text_is_not_overlooked(keywords: dict[str, Any], sources: Given | None, message: str) -> None:
+    with pytest.raises(ProgrammingError) as caught:
+        options(sources, **keywords)
+    assert str(caught.value).partition("; did you mean")[0] == message
+
+
+def test_tls_of_other_programs_that_asks_for_nothing() -> None:
+    assert options(Given({"ssl_mode": Text("DISABLED", "F, line 3")}), default_file="F").tls is None
+    assert options(uri="mariadb://?ssl_mode=disabled").tls is None
+
+
+# A side connection
+
+
+def test_what_a_connection_for_cancelling_takes_along() -> None:
+    login: dict[str, Any] = {
+        "host": "db",
+        "port": 1,
+        "unix_socket": "/s",
+        "user": "u",
+        "password": "p",
+        "connect_timeout": 3,
+        "auth_plugins": ("parsec",),
+        "auth_prompt": print,
+        "auth_gssapi": repr,
+        "server_public_key": b"k",
+        "allow_public_key_retrieval": True,
+    }
+    made = options(
+        **login, ssl_ca="/ca", limits={"columns": 1}, database="d", init_command="SET @a = 1", compress=True,
+        query_timeout=5, read_timeout=1, converter={3: str}, connect_attrs={"a": "b"}, reconnect=True, dictionary=True,
+    )  # fmt: skip
+    side = made.for_cancelling("as used")
+    assert side is not made
+    asks_nobody = {"password": "as used", "auth_prompt": None}
+    kept = {**login, **asks_nobody, "tls": made.tls, "limits": made.limits, "autocommit": True}
+    plain = options()
+    for name in ConnectOptions.__slots__:
+        assert getattr(side, name) == kept.get(name, getattr(plain, name)), name
 
 
 # socket_timeout stands for two others
@@ -249,6 +363,9 @@ def test_repr_shows_what_was_chosen_and_no_secret() -> None:
     )
     assert repr(made) == "ConnectOptions(host='db', user='u', database='d')"
     assert repr(options()) == "ConnectOptions()"
+    made = options(ssl_key="/key", ssl_passphrase="hush", tls_version="TLSv1.3", query_timeout=3)
+    tls = "TLSOptions(key='/key', version=('TLSv1.3', 'TLSv1.3'))"
+    assert repr(made) == f"ConnectOptions(query_timeout=3, tls={tls})"
 
 
 @pytest.mark.parametrize(
@@ -262,6 +379,12 @@ def test_repr_shows_what_was_chosen_and_no_secret() -> None:
         {"uri": "mariadb://u:hush@h:x"},
         {"uri": "mariadb://u:hush@h?password=hush"},
         {"uri": "mariadb://u@h?init_command=hush%00"},
+        {"ssl_passphrase": ["hush"]},
+        {"ssl_passphrase": "hush\0"},
+        {"ssl": {"passphrase": "hush"}, "ssl_passphrase": "other"},
+        {"ssl": {"passphrase": "hush"}, "tls_passphrase": "other"},
+        {"ssl": False, "ssl_passphrase": "hush"},
+        {"uri": "mariadb://u@h?ssl_passphrase=hush%00"},
     ],
 )
 def test_no_error_shows_a_secret(keywords: dict[str, Any]) -> None:

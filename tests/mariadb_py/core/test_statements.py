@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mariadb_protocol.binary import NULL, encode
 from mariadb_protocol.constants import Status
 from mariadb_protocol.errors import ParameterError
 from mariadb_py.core.options import ConnectOptions
@@ -111,3 +112,63 @@ def test_text_parameters_need_a_character_set_that_keeps_quotes_apart(charset: s
         with pytest.raises(ProgrammingError, match=f"character_set_client is {charset}"):
             as_text(made, "SELECT ?", ("'",))
     assert as_text(made, "SELECT 1", None) == b"SELECT 1"
+
+
+# MySQL
+
+
+def on_mysql() -> Statements:
+    made = ready()
+    assert made._session.greeting is not None
+    made._session.greeting.mariadb = False
+    return made
+
+
+@pytest.mark.parametrize(
+    ("sql", "parameters", "binary", "sent"),
+    [
+        ("INSERT INTO t VALUES (?)", (1,), False, (b"INSERT INTO t VALUES (1)", None)),
+        ("SELECT ?", (b"x",), False, (b"SELECT _binary'x'", None)),
+        ("CALL p(?)", (None,), False, (b"CALL p(?)", [NULL])),
+        ("CALL p()", (), False, (b"CALL p()", [])),
+        ("SELECT ?", (None,), True, (b"SELECT ?", [NULL])),
+    ],
+)
+def test_only_procedures_go_to_mysql_by_the_binary_protocol(
+    sql: str, parameters: Any, binary: bool, sent: tuple[bytes, Any]
+) -> None:
+    assert on_mysql().request(sql, parameters, binary) == sent
+
+
+def test_mysql_gets_a_statement_for_each_combination_of_types() -> None:
+    rows = [[1, 2], [1, None], [1, 2.5], [3, 4]]
+    encoded = [[encode(value) for value in row] for row in rows]
+    assert len(set(map(on_mysql().types, encoded))) == 3
+    assert set(map(ready().types, encoded)) == {b""}
+
+
+@pytest.mark.parametrize("sql", ['SELECT "a", ?', "SELECT '\"', ?", 'SELECT ? -- "'])
+def test_double_quotes_that_may_be_anything(sql: str) -> None:
+    made = on_mysql()
+    for binary in (False, True):
+        with pytest.raises(ProgrammingError, match="while session_track_system_variables lacks sql_mode"):
+            made.request(sql, (1,), binary)
+    assert made.request(sql, None, False) == (sql.encode(), None)
+    made._session.variables["sql_mode"] = ""
+    assert made.request(sql, (1,), False) == (sql.replace("?", "1").encode(), None)
+
+
+@pytest.mark.parametrize(
+    ("sql", "suspect"),
+    [
+        ("SELECT 1", False),
+        ("set Sql_mode=''", True),
+        ("SET @a = 'sql', @b = '_mode'", False),
+        ("SET STATEMENT sql_mode='' FOR SELECT 1", True),
+        ("SET session_track_system_variables=''", True),
+    ],
+)
+def test_statements_behind_which_the_sql_mode_is_asked_for(sql: str, suspect: bool) -> None:
+    made = ready()
+    made.request(sql, None, False)
+    assert made.mode.uncertain is suspect

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mariadb_py.core.tpc import MAX_PART, TpcState, Transaction, Xid, recovered
-from mariadb_py.exceptions import ProgrammingError
+from mariadb_py.core.tpc import MAX_PART, TpcState, Transaction, Xid, recovered, unconverted
+from mariadb_py.exceptions import InterfaceError, ProgrammingError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,6 +94,17 @@ def _is_utf8(part: str | bytes) -> bool:
 
 def test_lengths_of_a_recovered_identifier_count_bytes() -> None:
     assert recovered(1, 2, 1, "üb") == Xid(1, "ü", "b")
+
+
+@pytest.mark.parametrize(("shown", "data"), [("0x", b""), ("0x6120FF00", b"a \xff\0")])
+def test_hexadecimal_digits_of_a_recovered_identifier(shown: str, data: bytes) -> None:
+    assert unconverted(shown) == data
+
+
+@pytest.mark.parametrize("shown", ["0xg0", "0x1", "0x\u0661\u0661"])
+def test_what_are_no_hexadecimal_digits(shown: str) -> None:
+    with pytest.raises(InterfaceError, match=r"^the server describes a transaction by '0x.*'$"):
+        unconverted(shown)
 
 
 # Transactions

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import sys
@@ -13,15 +12,15 @@ import pytest
 
 from mariadb_protocol import ProtocolError, Send, State
 from mariadb_protocol.errors import ParameterError, RemoteProtocolError
-from mariadb_py.core.endpoint import Endpoint
+from mariadb_protocol.messages import decode_greeting
 from mariadb_py.core.options import ConnectOptions
 from mariadb_py.exceptions import LostConnectionError, OperationalError, ProgrammingError
 from mariadb_py.io import link as module
-from mariadb_py.io.link import Link, attributes
+from mariadb_py.io.link import Link
 from mariadb_py.io.transport import Transport
 from tests.support.alarms import alarms
 from tests.support.listener import PATIENCE, full_queue, listening, silent
-from tests.support.scripts import packets
+from tests.support.scripts import err, greeting, ok, packets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from typing import Any, Callable
 
     from mariadb_protocol.events import Command
+    from mariadb_py.io.transport import Transport
 
     Ends = tuple[Link, socket.socket]
     Make = Callable[..., Ends]
@@ -39,8 +39,12 @@ LONG = 8 << 20  # bytes; more than both buffers of a socket pair hold
 
 
 @pytest.fixture
-def make() -> Iterator[Make]:
-    """Makes a link whose session is READY, and the server's end of its socket."""
+def make(monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+    """Makes a link whose session is READY, and the server's end of its socket.
+
+    The server may answer before it is asked.
+    """
+    monkeypatch.setattr("mariadb_py.io.link.LISTEN_AFTER", float("inf"))
     made: list[Ends] = []
 
     def make(**keywords: Any) -> Ends:
@@ -103,6 +107,36 @@ def test_what_an_operation_yields_is_exchanged(make: Make) -> None:
 def test_an_operation_that_needs_no_network(make: Make) -> None:
     link, _ = make()
     assert link.run(exchange(link)) == []
+
+
+# What is found before an operation
+
+
+@pytest.mark.parametrize(
+    ("heard", "error", "fact"),
+    [
+        (b"", LostConnectionError, "the server closed the connection"),
+        (packets(1, ok()), OperationalError, "11 bytes arrived that no command asked for"),
+        (packets(0, err(1927, b"Connection was killed", b"70100")), LostConnectionError, "Connection was killed"),
+    ],
+)
+def test_a_server_that_was_heard_since_the_last_answer(
+    make: Make, monkeypatch: pytest.MonkeyPatch, heard: bytes, error: type[Exception], fact: str
+) -> None:
+    """Nothing is sent to it; after a rest the link looks before it asks."""
+    link, server = make()
+    monkeypatch.setattr("mariadb_py.io.link.LISTEN_AFTER", 0)
+    link.core.session.greeting = decode_greeting(greeting())  # type: ignore[assignment]
+    if heard:
+        server.send(heard)
+    else:
+        server.shutdown(socket.SHUT_WR)
+    operation = exchange(link, b"question")
+    with pytest.raises(error, match=fact) as caught:
+        link.run(operation)
+    assert getattr(caught.value, "written", False) is False
+    assert (link.closed, link.core.session.broken) == (True, True)
+    assert server.recv(100) == b""
 
 
 # What ends an operation
@@ -411,22 +445,15 @@ def test_close_that_is_interrupted_at_any_moment_can_be_done_again(make: Make) -
 
 
 class Watched:
-    """A socket that notes whether it is closed while somebody receives from it."""
+    """A socket that notes whether it is closed while somebody waits for it."""
 
-    def __init__(self, sock: socket.socket) -> None:
-        self.sock = sock
-        self.receiving = False
-        self.closed_while_receiving: list[bool] = []
-
-    def recv(self, *arguments: int) -> bytes:
-        self.receiving = True
-        try:
-            return self.sock.recv(*arguments)
-        finally:
-            self.receiving = False
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
+        self.sock = transport._sock
+        self.closed_while_waiting: list[bool] = []
 
     def close(self) -> None:
-        self.closed_while_receiving.append(self.receiving)
+        self.closed_while_waiting.append(self.transport.waiting)
         self.sock.close()
 
     def __getattr__(self, name: str) -> Any:
@@ -436,18 +463,19 @@ class Watched:
 def test_close_from_another_thread_leaves_the_descriptor_to_its_user(make: Make) -> None:
     link, server = make()
     assert link._transport is not None
-    watched = Watched(link._transport._sock)
-    link._transport._sock = watched  # type: ignore[assignment]
+    transport = link._transport
+    watched = Watched(transport)
+    transport._sock = watched  # type: ignore[assignment]
     outcome: list[object] = []
     thread, begun = waiting(link, outcome)
     assert begun.wait(PATIENCE)
     deadline = time.monotonic() + PATIENCE
-    while not watched.receiving:
+    while not transport.waiting:
         assert time.monotonic() < deadline
     link.close()
     thread.join(PATIENCE)
     assert outcome == [b""]
-    assert watched.closed_while_receiving == [False]
+    assert watched.closed_while_waiting == [False]
     assert link.closed
     assert read_all(server, 5) == b"begun"
     assert server.recv(100) == b""  # no goodbye in the middle of a command
@@ -530,15 +558,6 @@ def test_settle(make: Make, spoil: Callable[[Link], object], free: bool) -> None
     if not link.closed:
         link.drop()
         assert server.recv(100) == b""  # nothing was sent
-
-
-@pytest.mark.parametrize("endpoint", [Endpoint("db.example", 3307), Endpoint(path="/s")])
-def test_attributes(endpoint: Endpoint) -> None:
-    found = attributes(endpoint)
-    assert found["_client_name"] == "mariadb_py"
-    assert found["_pid"] == str(os.getpid())
-    assert found.get("_server_host") == endpoint.host
-    assert all(type(value) is str for value in found.values())
 
 
 # Opening

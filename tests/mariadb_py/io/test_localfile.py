@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mariadb_py.exceptions import OperationalError
 from mariadb_py.io import localfile
-from mariadb_py.io.localfile import PIECE, contents, pieces, read_file
+from mariadb_py.io.localfile import LONGEST_KEY, PIECE, contents, pieces, read_file, read_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -103,3 +104,38 @@ def test_what_has_no_pieces(source: object) -> None:
 def test_pieces_that_are_not_bytes(source: list[bytes], kind: str) -> None:
     with pytest.raises(TypeError, match=f"^a piece of local_infile is bytes, not {kind}$"):
         list(contents(source))
+
+
+# Public keys
+
+
+@pytest.mark.parametrize(
+    ("key", "read"),
+    [
+        (None, b""),
+        ("", b""),
+        (b"", b""),
+        (b"\0\xff", b"\0\xff"),
+        (b"/nothing", b"/nothing"),
+        ("-----BEGIN PUBLIC KEY-----\nü", "-----BEGIN PUBLIC KEY-----\nü".encode()),
+    ],
+)
+def test_a_key_as_it_is(key: str | bytes | None, read: bytes) -> None:
+    assert read_key(key) == read
+
+
+def test_a_key_in_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "key ü.pem"
+    for contents_of_file in (b"", b"-----BEGIN PUBLIC KEY-----", b"\xff" * LONGEST_KEY):
+        path.write_bytes(contents_of_file)
+        assert read_key(str(path)) == contents_of_file
+    path.write_bytes(bytes(LONGEST_KEY + 1))
+    assert len(read_key(str(path))) == LONGEST_KEY
+
+
+def test_a_key_that_cannot_be_read(tmp_path: Path) -> None:
+    for path, reason in ((tmp_path / "nothing", "No such file or directory"), (tmp_path, "Is a directory")):
+        with pytest.raises(OperationalError) as caught:
+            read_key(str(path))
+        assert caught.value.errno == 2061
+        assert str(caught.value) == f"server_public_key: {str(path)!r} cannot be read ({reason})"
