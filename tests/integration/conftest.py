@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mariadb_py.testing import temp_server
-from tests.support.server import Connector
+from tests.support.server import LIKE_MARIADB, Connector, prepare_mysql
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def own_server() -> Iterator[TempServer]:
     """A server whose global variables these tests may set, with performance_schema; not to be stopped."""
-    with temp_server(options=("--performance-schema=ON",)) as server:
+    with temp_server(options=(*LIKE_MARIADB, "--performance-schema=ON")) as server:
+        if server.mysql:
+            prepare_mysql(server)
         yield server
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from mariadb_py.exceptions import DataError, Error, OperationalError
 from tests.support.running import ask, works
+from tests.support.server import create
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,11 +16,12 @@ if TYPE_CHECKING:
     from mariadb_py import Connection
     from tests.support.server import Connector
 
+pytestmark = pytest.mark.mariadb("MySQL has no COM_STMT_BULK_EXECUTE: there are no chunks")
 INSERT = "INSERT INTO failing (id, pad) VALUES (?, ?)"
 
 
 def make_table(connection: Connection) -> None:
-    ask(connection, "CREATE OR REPLACE TABLE failing (id INT PRIMARY KEY, pad VARCHAR(2000))")
+    create(connection, "TABLE failing (id INT PRIMARY KEY, pad VARCHAR(2000))")
 
 
 def executemany(connection: Connection, rows: Any, sql: str = INSERT) -> None:

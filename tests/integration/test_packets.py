@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import random
+import re
 
 import pytest
 
 from mariadb_py.exceptions import OperationalError, ProgrammingError
 from tests.support.running import ask, works
+from tests.support.server import create
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ def affected(connection: Connection, sql: str | bytes, data: Any = None, **keywo
 
 
 def basics(connection: Connection) -> None:
-    affected(connection, "CREATE OR REPLACE TEMPORARY TABLE basic (id INT AUTO_INCREMENT PRIMARY KEY, v LONGTEXT)")
+    create(connection, "TEMPORARY TABLE basic (id INT AUTO_INCREMENT PRIMARY KEY, v LONGTEXT)")
     assert affected(connection, "INSERT INTO basic (v) VALUES (?)", ("\u6e2c" * 1000,)) == 1
     with connection.cursor() as cursor:
         cursor.executemany("INSERT INTO basic (v) VALUES (?)", ((f"{n}" * 50,) for n in range(5000)))
@@ -57,7 +59,7 @@ def server_side(connection: Connection) -> None:
 
 
 def procedure(connection: Connection) -> None:
-    affected(connection, "CREATE OR REPLACE PROCEDURE compressed(x INT, OUT y INT) BEGIN SELECT x; SET y = x + 1; END")
+    create(connection, "PROCEDURE compressed(x INT, OUT y INT) BEGIN SELECT x; SET y = x + 1; END")
     with connection.cursor() as cursor:
         cursor.callproc("compressed", (1, None))
         assert [cursor.fetchall(), cursor.nextset(), cursor.fetchall()] == [[(1,)], True, [(2,)]]
@@ -77,7 +79,7 @@ def random_bytes(connection: Connection) -> None:
 
 
 def local_file(connection: Connection) -> None:
-    affected(connection, "CREATE OR REPLACE TEMPORARY TABLE loaded (v INT)")
+    create(connection, "TEMPORARY TABLE loaded (v INT)")
     with connection.cursor() as cursor:
         lines = b"".join(b"%d\n" % number for number in range(100_000))
         cursor.execute("LOAD DATA LOCAL INFILE 'x' INTO TABLE loaded", local_infile=io.BytesIO(lines))
@@ -138,13 +140,13 @@ def large_packets(connect_own: Connector) -> Iterator[Connector]:
 @pytest.mark.parametrize("compress", [True, False])
 def test_a_blob_of_64_mib_out_and_back(large_packets: Connector, incompressible: bytes, compress: bool) -> None:
     connection = large_packets(compress=compress)
-    affected(connection, "CREATE OR REPLACE TEMPORARY TABLE big (v LONGBLOB)")
+    create(connection, "TEMPORARY TABLE big (v LONGBLOB)")
     assert affected(connection, "INSERT INTO big VALUES (?)", (incompressible,)) == 1
     assert affected(connection, "SELECT v FROM big", buffered=False)[0][0] == incompressible  # by text
     with connection.cursor() as cursor:
         cursor.executemany("INSERT INTO big VALUES (?)", [(b"",), (incompressible,), (b"x",)])
         assert cursor.rowcount == 3
-    assert ask(connection, "SELECT COUNT(*) FROM big a, big b WHERE a.v = b.v") == 6
+    assert affected(connection, "SELECT COUNT(*) FROM big GROUP BY v ORDER BY 1") == [(1,), (1,), (2,)]
     assert works(connection)
 
 
@@ -176,8 +178,9 @@ def test_what_is_too_large_is_not_sent(connect: Connector, compress: bool, kind:
         else:
             cursor.execute("SELECT ?", (data.encode() if kind == "bytes" else data,))
     assert caught.value.errno == 2020
-    words = str(caught.value).split()
-    assert size <= int(words[3]) < size + 200
+    found = re.search(r" has (\d+) bytes", str(caught.value))
+    assert found is not None
+    assert size <= int(found[1]) < size + 200
     assert str(caught.value).endswith(f"max_allowed_packet is {LIMIT}; nothing was sent")
     assert (cursor.rowcount, cursor.description) == (-1, None)
     assert works(connection)
@@ -235,7 +238,7 @@ def test_a_limit_that_the_user_gives(connect: Connector) -> None:
     with pytest.raises(OperationalError, match="max_allowed_packet is 2000"):
         affected(connection, "SELECT ?", ("x" * 2000,), binary=True)
     with connection.cursor() as cursor:
-        cursor.execute("CREATE OR REPLACE TEMPORARY TABLE t (v VARCHAR(1000))")
+        create(connection, "TEMPORARY TABLE t (v VARCHAR(1000))")
         cursor.executemany("INSERT INTO t VALUES (?)", [("x" * 500,)] * 100)
         assert cursor.rowcount == 100
     assert works(connection)

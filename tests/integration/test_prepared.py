@@ -5,12 +5,15 @@ from __future__ import annotations
 import gc
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from time import monotonic, sleep
 
 import pytest
 
 from mariadb_protocol import close_statement
 from mariadb_py.exceptions import OperationalError, ProgrammingError
+from tests.support.listener import PATIENCE
 from tests.support.running import ask, works
+from tests.support.server import create
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from mariadb_py import Connection
+    from mariadb_py.testing import TempServer
     from tests.support.server import Connector
 
 TEXT, BINARY = False, True
@@ -46,6 +50,19 @@ def open_statements(connection: Connection) -> int:
         return int(cursor.fetchall()[0][1])
 
 
+def wait_until_none_is_open(connection: Connection) -> None:
+    """A session that its client has closed ends a little later, and only then its statements."""
+    deadline = monotonic() + PATIENCE
+    while open_statements(connection):
+        assert monotonic() < deadline
+        sleep(0.005)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_of_other_tests(connect: Connector) -> None:
+    wait_until_none_is_open(connect())
+
+
 def run(connection: Connection, sql: str, parameters: Any = None, **keywords: Any) -> list[Any] | int:
     """The rows of a statement, or how many rows it affected."""
     with connection.cursor(**keywords) as cursor:
@@ -56,7 +73,7 @@ def run(connection: Connection, sql: str, parameters: Any = None, **keywords: An
 @pytest.fixture
 def connection(connect: Connector) -> Connection:
     connection = connect()
-    ask(connection, "CREATE OR REPLACE TABLE prepared (a INT, b VARCHAR(20))")
+    create(connection, "TABLE prepared (a INT, b VARCHAR(20))")
     return connection
 
 
@@ -98,14 +115,18 @@ RULE: list[tuple[str, Any, dict[str, Any], bool]] = [
 
 
 @pytest.mark.parametrize(("sql", "parameters", "keywords", "protocol"), RULE)
-def test_the_rule(connection: Connection, sql: str, parameters: Any, keywords: dict[str, Any], protocol: bool) -> None:
+def test_the_rule(
+    server: TempServer, connection: Connection, sql: str, parameters: Any, keywords: dict[str, Any], protocol: bool
+) -> None:
+    if server.mysql and not keywords:
+        protocol = TEXT  # but for CALL, see below
     commands = Commands(connection)
     run(connection, sql, parameters, **keywords)
     assert commands.execute == protocol
 
 
 def test_call_is_binary_with_and_without_parameters(connection: Connection) -> None:
-    ask(connection, "CREATE OR REPLACE PROCEDURE nothing() BEGIN END")
+    create(connection, "PROCEDURE nothing() BEGIN END")
     commands = Commands(connection)
     run(connection, "CALL nothing()")
     run(connection, "call nothing()", ())
@@ -132,6 +153,7 @@ def test_a_value_as_each_protocol_types_it(connection: Connection) -> None:
 # Statements that are kept
 
 
+@pytest.mark.mariadb("MySQL prepares again for the types of the parameters, and counts that")
 def test_a_statement_is_prepared_once(connection: Connection) -> None:
     commands = Commands(connection)
     for number in range(5):
@@ -140,6 +162,7 @@ def test_a_statement_is_prepared_once(connection: Connection) -> None:
     assert (commands.prepare, commands.execute, commands.close) == (2, 10, 0)
 
 
+@pytest.mark.mariadb("MySQL prepares again for the types of the parameters, and counts that")
 def test_placeholders_of_each_style_share_a_statement(connection: Connection) -> None:
     commands = Commands(connection)
     assert run(connection, "SELECT ?", (1,), binary=True) == [(1,)]
@@ -164,10 +187,11 @@ def test_the_least_recently_used_statement_is_given_up(connect: Connector) -> No
     assert commands.prepare == 6
 
 
+@pytest.mark.mariadb("MySQL prepares again for the types of the parameters, and counts that")
 @pytest.mark.parametrize("keywords", [{"cache_prep_stmts": False}, {"prep_stmt_cache_size": 0}])
 def test_no_statement_is_kept(connect: Connector, keywords: dict[str, Any]) -> None:
     connection = connect(**keywords)
-    ask(connection, "CREATE OR REPLACE TABLE prepared (a INT, b VARCHAR(20))")
+    create(connection, "TABLE prepared (a INT, b VARCHAR(20))")
     commands = Commands(connection)
     before = open_statements(connection)
     for number in range(3):
@@ -179,6 +203,7 @@ def test_no_statement_is_kept(connect: Connector, keywords: dict[str, Any]) -> N
     assert (commands.prepare, commands.close) == (9, 9)
 
 
+@pytest.mark.mariadb("MySQL gets neither unasked by the binary protocol")
 def test_executemany_and_execute_share_a_statement(connection: Connection) -> None:
     commands = Commands(connection)
     with connection.cursor() as cursor:
@@ -214,7 +239,8 @@ def test_a_statement_that_was_forgotten_on_the_way_is_prepared_again(connection:
     sql = "SELECT ? + 1"
     assert run(connection, sql, (1,), binary=True) == [(2,)]
     core = connection._core
-    close_statement(core.session, core.statements._kept[sql.encode()])
+    (kept,) = core.statements._kept.values()
+    close_statement(core.session, kept)
     commands = Commands(connection)
     for number in range(3):
         assert run(connection, sql, (number,), binary=True) == [(number + 1,)]
@@ -236,8 +262,8 @@ def test_a_prepared_cursor_gives_up_its_statement(connection: Connection) -> Non
 @pytest.mark.parametrize("pipeline", [True, False, None])
 def test_pipelined_or_not_is_the_same(connect: Connector, pipeline: bool | None) -> None:
     connection = connect(pipeline=pipeline)
-    ask(connection, "CREATE OR REPLACE TABLE prepared (a INT PRIMARY KEY, b VARCHAR(20))")
-    ask(connection, "CREATE OR REPLACE PROCEDURE several(x INT) BEGIN SELECT x; SELECT seq FROM seq_1_to_3; END")
+    create(connection, "TABLE prepared (a INT PRIMARY KEY, b VARCHAR(20))")
+    create(connection, "PROCEDURE several(x INT) BEGIN SELECT x; SELECT seq FROM seq_1_to_3; END")
     for _ in range(2):
         assert run(connection, "SELECT ?, ?", (1, None), binary=True) == [(1, None)]
     assert run(connection, "INSERT INTO prepared VALUES (?, ?)", (1, "a")) == 1
@@ -297,8 +323,9 @@ def test_more_statements_than_the_server_allows(connect_own: Connector) -> None:
 def paid(connect_own: Connector) -> Iterator[Connection]:
     """Has tables of what is paid and seen; another session makes the server full, and empties it afterwards."""
     connection = connect_own(autocommit=True)
+    wait_until_none_is_open(connection)
     for table in ("paid", "seen"):
-        ask(connection, f"CREATE OR REPLACE TABLE {table} (v INT)")
+        create(connection, f"TABLE {table} (v INT)")
     try:
         yield connection
     finally:
@@ -313,7 +340,7 @@ def fill_up(connection: Connection) -> None:
 def test_statements_that_are_kept_make_room_for_others(
     connect_own: Connector, paid: Connection, pipeline: bool
 ) -> None:
-    connection = connect_own(autocommit=True, pipeline=pipeline)
+    connection = connect_own(autocommit=True, binary=True, pipeline=pipeline)
     run(connection, "INSERT INTO paid VALUES (?)", (100,))
     fill_up(connection)
     run(connection, "INSERT INTO seen VALUES (?)", (7,))
@@ -329,7 +356,7 @@ def test_statements_that_are_kept_make_room_for_others(
 def test_no_other_statement_runs_where_there_is_no_room(
     connect_own: Connector, paid: Connection, pipeline: bool
 ) -> None:
-    connection = connect_own(autocommit=True, pipeline=pipeline, cache_prep_stmts=False)
+    connection = connect_own(autocommit=True, binary=True, pipeline=pipeline, cache_prep_stmts=False)
     with connection.cursor(prepared=True) as own:
         own.execute("INSERT INTO paid VALUES (?)", (100,))  # the one that was prepared last
         fill_up(connection)
@@ -377,11 +404,12 @@ def test_the_id_of_a_statement_is_known_beforehand(connect: Connector, statement
     assert (commands.prepare, questions(connection) - before) == (3, 6)  # with those about the commands
 
 
+@pytest.mark.mariadb("MySQL is not sent PREPARE and EXECUTE in one write")
 @pytest.mark.parametrize("sql", ["PREPARE s FROM 'SELECT 1'", "EXECUTE IMMEDIATE 'DO 1'", "CALL immediate()"])
 def test_statements_of_sql_have_ids_too(connection: Connection, sql: str) -> None:
-    ask(
+    create(
         connection,
-        "CREATE OR REPLACE PROCEDURE immediate() BEGIN EXECUTE IMMEDIATE 'DO 1'; EXECUTE IMMEDIATE 'DO 2'; END",
+        "PROCEDURE immediate() BEGIN EXECUTE IMMEDIATE 'DO 1'; EXECUTE IMMEDIATE 'DO 2'; END",
     )
     run(connection, "SELECT ?", (1,), binary=True)
     run(connection, sql)
@@ -396,10 +424,10 @@ def test_statements_of_sql_have_ids_too(connection: Connection, sql: str) -> Non
 def test_a_procedure_that_executes_an_unknown_name_runs_once(connect: Connector, pipeline: bool) -> None:
     """Its error has the number of an unknown id."""
     connection = connect(pipeline=pipeline)
-    ask(connection, "CREATE OR REPLACE TABLE prepared (a INT, b VARCHAR(20))")
-    ask(
+    create(connection, "TABLE prepared (a INT, b VARCHAR(20))")
+    create(
         connection,
-        "CREATE OR REPLACE PROCEDURE lost(x INT) BEGIN INSERT INTO prepared VALUES (x, 'x'); EXECUTE nope; END",
+        "PROCEDURE lost(x INT) BEGIN INSERT INTO prepared VALUES (x, 'x'); EXECUTE nope; END",
     )
     for number in (1, 2):
         with pytest.raises(OperationalError) as caught:
@@ -440,6 +468,7 @@ CURSORLESS = [
 ]
 
 
+@pytest.mark.mariadb("MySQL has no RETURNING")
 @pytest.mark.parametrize(("sql", "rows"), CURSORLESS)
 @pytest.mark.parametrize("prepared", [True, False])
 def test_statements_for_which_the_server_has_no_cursor(
@@ -453,6 +482,7 @@ def test_statements_for_which_the_server_has_no_cursor(
         run(connection, "DELETE FROM prepared")
 
 
+@pytest.mark.mariadb("MySQL has no ANALYZE of a statement")
 def test_an_analysis_by_a_server_side_cursor(connection: Connection) -> None:
     """Asked for a cursor, the server hangs up."""
     for sql in ("ANALYZE SELECT 1", "ANALYZE FORMAT=JSON SELECT 1", "EXPLAIN SELECT 1"):
@@ -517,6 +547,7 @@ LATER: list[tuple[str, Any, list[tuple[Any, ...]]]] = [
 ]
 
 
+@pytest.mark.mariadb("MySQL prepares again for the types of the parameters, and counts that")
 @pytest.mark.parametrize(("sql", "parameters", "rows"), LATER)
 def test_later_texts_and_surplus_values_are_ignored(
     connection: Connection, sql: str, parameters: Any, rows: list[tuple[Any, ...]]
@@ -550,3 +581,25 @@ def test_a_statement_that_could_not_be_prepared_does_not_stick(connection: Conne
     cursor.execute("SELECT ?", (2,))
     cursor.execute("SELECT 99", (3,))
     assert cursor.fetchall() == [(3,)]
+
+
+@pytest.mark.parametrize("sql", ["SET @a = ?", "SELECT ? INTO @a", "DO ?", "INSERT INTO prepared (a) VALUES (?)"])
+@pytest.mark.parametrize("prepared", [True, False])
+def test_statements_without_rows_by_a_server_side_cursor(connection: Connection, sql: str, prepared: bool) -> None:
+    """Asked for a cursor, MySQL refuses to run them."""
+    with connection.cursor(cursor_type=1, prepared=prepared) as cursor:
+        for number in (1, 2):
+            cursor.execute(sql, (number,))
+            assert cursor.description is None
+    assert works(connection)
+
+
+@pytest.mark.parametrize("kind", ["binary", "prepared", "cursor_type"])
+def test_parameters_of_other_types_than_the_first_ones(connection: Connection, kind: str) -> None:
+    """MySQL converts what comes later to the types of the first execution."""
+    cursor = connection.cursor(**{kind: True})
+    for value in (1.5, "x", None, 7, "8 beans", Decimal("1.25"), 1.5, date(2024, 1, 2), "x"):
+        for _ in range(2):
+            cursor.execute("SELECT ?", (value,))
+            (row,) = cursor.fetchall()
+            assert [(found, type(found)) for found in row] == [(value, type(value))]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mariadb_py.exceptions import InterfaceError, OperationalError, ProgrammingError
-from tests.support.running import ask, works
+from tests.support.running import works
+from tests.support.server import create
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def test_no_rows(connection: Connection, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_statements_without_rows(connection: Connection, kind: str) -> None:
-    ask(connection, "CREATE OR REPLACE TABLE ids (id INT AUTO_INCREMENT PRIMARY KEY, v INT)")
+    create(connection, "TABLE ids (id INT AUTO_INCREMENT PRIMARY KEY, v INT)")
     for sql, parameters, rowcount, first_id in [
         ("INSERT INTO ids (v) VALUES (?), (?)", (1, 2), 2, 1),
         ("UPDATE ids SET v = 2", None, 1, None),

@@ -10,8 +10,10 @@ import pytest
 import mariadb_py
 from mariadb_protocol.sql import parse
 from tests.support.prepare import count_parameters
+from tests.support.server import create
 
 if TYPE_CHECKING:
+    from mariadb_py.testing import TempServer
     from tests.support.server import Connector
 
 SQL_MODES = ("", "ANSI_QUOTES", "NO_BACKSLASH_ESCAPES", "ANSI_QUOTES,NO_BACKSLASH_ESCAPES")
@@ -129,6 +131,87 @@ def test_a_change_of_sql_mode_is_seen_at_once(connect: Connector) -> None:
             assert cursor.fetchone() == (1, 2)
 
 
+# How a stored program sets sql_mode to {mode}, which ends with it; the statements that make it, and one that runs it.
+PROGRAMS = {
+    "procedure": (["PROCEDURE sets_mode() SET SESSION sql_mode='{mode}'"], "CALL sets_mode()"),
+    "function": (
+        ["FUNCTION sets_mode() RETURNS INT DETERMINISTIC BEGIN SET SESSION sql_mode='{mode}'; RETURN 1; END"],
+        "SELECT sets_mode()",
+    ),
+    "trigger": (
+        ["TABLE moody (v INT)", "TRIGGER sets_mode BEFORE INSERT ON moody FOR EACH ROW SET SESSION sql_mode='{mode}'"],
+        "INSERT INTO moody VALUES (1)",
+    ),
+}
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("mode", SQL_MODES)
+@pytest.mark.parametrize("inner", SQL_MODES)
+def test_a_stored_program_leaves_another_sql_mode_than_the_server_says(
+    connect: Connector, program: str, mode: str, inner: str
+) -> None:
+    connection = connect()
+    cursor = connection.cursor()
+    definitions, statement = PROGRAMS[program]
+    for definition in definitions:
+        create(connection, definition.format(mode=inner))
+    cursor.execute(f"SET sql_mode='{mode}'")
+    cursor.execute(statement)
+    for value in ("\\' ?", b"\\' \xff"):
+        cursor.execute("SELECT ?", [value])
+        assert cursor.fetchall() == [(value,)]
+    backslash = "\\" if "NO_BACKSLASH_ESCAPES" in mode else "\\\\"
+    if "ANSI_QUOTES" in mode:
+        cursor.execute('select "a\\", ? from (select 1 as "a\\") as t', [2])
+        assert cursor.fetchone() == (1, 2)
+    else:
+        cursor.execute(f'select "{backslash}", "?", ?', [2])
+        assert cursor.fetchone() == ("\\", "?", 2)
+    cursor.execute("SELECT @@sql_mode")
+    assert cursor.fetchone() == (mode,)
+
+
+@pytest.mark.parametrize("init_command", ["SET sql_mode='ANSI_QUOTES'", "SET session_track_system_variables='*'", ""])
+def test_sql_mode_is_known_behind_a_reset(connect: Connector, init_command: str) -> None:
+    connection = connect(init_command=init_command)
+    server = connect.server
+    statement, rows = {
+        True: ('select "a\\", ? from (select 1 as "a\\") as t', [(1, 2)]),
+        False: ('select "\\"", ?', [('"', 2)]),
+    }["ANSI" in init_command]
+    for begin in (lambda: None, connection.reset, lambda: connection.change_user(**account(server))):
+        begin()
+        cursor = connection.cursor()
+        cursor.execute(statement, [2])
+        assert cursor.fetchall() == rows
+        cursor.execute("SET sql_mode='ANSI_QUOTES'" if "ANSI" not in init_command else "SET sql_mode=''")
+        cursor.close()
+
+
+def account(server: TempServer) -> dict[str, Any]:
+    return {"user": server.user, "password": server.password, "database": server.database}
+
+
+@pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize("tracked", ["", "autocommit"])
+def test_a_double_quote_needs_to_be_understood(connect: Connector, tracked: str, many: bool) -> None:
+    """MySQL has no status flag for ANSI_QUOTES."""
+    cursor = connect().cursor()
+    run = cursor.executemany if many else cursor.execute
+    statement, parameters = 'select "a\\", ? from (select 1 as "a\\") as t', [[2]] if many else [2]
+    cursor.execute(f"SET session_track_system_variables='{tracked}'")
+    cursor.execute("SET sql_mode='ANSI_QUOTES'")
+    if connect.server.mysql:
+        with pytest.raises(mariadb_py.ProgrammingError, match="while session_track_system_variables lacks sql_mode"):
+            run(statement, parameters)
+        cursor.execute("SELECT ?, '\\''", ["\\'"])
+        assert cursor.fetchone() == ("\\'", "'")
+        cursor.execute("SET session_track_system_variables='sql_mode'")
+    cursor.execute(statement, [2])
+    assert cursor.fetchone() == (1, 2)
+
+
 def test_an_unusable_statement_is_not_sent(connect: Connector) -> None:
     cursor = connect().cursor()
     cursor.execute("SET @sent = 0")
@@ -160,12 +243,16 @@ def test_no_injection_in_a_character_set_that_we_do_not_know_of(
 def test_a_backslash_where_only_a_plain_literal_may_stand(connect: Connector) -> None:
     cursor = connect().cursor()
     word = "\u6e2c\\'\\n\u8a66"
-    cursor.execute("CREATE OR REPLACE TEMPORARY TABLE plain (v INT COMMENT ?)", (word,))
+    cursor.execute("CREATE TEMPORARY TABLE plain (v INT COMMENT ?)", (word,))
     cursor.execute("SHOW FULL COLUMNS FROM plain")
     assert cursor.fetchall()[0][-1] == word
-    cursor.execute("SELECT PASSWORD(?) = PASSWORD(?), ? COLLATE utf8mb4_bin = ?", (word,) * 4)
-    assert cursor.fetchone() == (1, 1)
-    cursor.execute("CREATE OR REPLACE USER ? IDENTIFIED BY ?", ("plain\\\u6e2c", word))
+    cursor.execute("SELECT ? COLLATE utf8mb4_bin = ?", (word,) * 2)
+    assert cursor.fetchone() == (1,)
+    if not connect.server.mysql:
+        cursor.execute("SELECT PASSWORD(?) = PASSWORD(?)", (word,) * 2)
+        assert cursor.fetchone() == (1,)
+    cursor.execute("DROP USER IF EXISTS ?", ("plain\\\u6e2c",))
+    cursor.execute("CREATE USER ? IDENTIFIED BY ?", ("plain\\\u6e2c", word))
     cursor.execute("DROP USER ?", ("plain\\\u6e2c",))
 
 

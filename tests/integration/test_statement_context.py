@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.server import create
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tests.support.server import Connector
@@ -13,9 +15,9 @@ if TYPE_CHECKING:
 def test_another_database(connect: Connector, by_statement: bool) -> None:
     connection = connect(autocommit=True)
     with connection.cursor() as cursor:
-        cursor.execute("CREATE OR REPLACE DATABASE elsewhere")
+        create(connection, "DATABASE elsewhere")
         for database in ("test", "elsewhere"):
-            cursor.execute(f"CREATE OR REPLACE TABLE {database}.placed (n INT)")
+            create(connection, f"TABLE {database}.placed (n INT)")
         cursor.execute("INSERT INTO placed VALUES (?)", (1,))
         cursor.execute("USE elsewhere") if by_statement else connection.select_db("elsewhere")
         cursor.execute("INSERT INTO placed VALUES (?)", (2,))
@@ -40,13 +42,13 @@ def test_another_sql_mode(connect: Connector) -> None:
 def test_a_prepared_cursor_keeps_its_own_statement(connect: Connector) -> None:
     connection = connect(autocommit=True)
     with connection.cursor(prepared=True) as cursor, connection.cursor() as other:
-        other.execute("CREATE OR REPLACE TABLE kept_apart (n INT)")
+        create(connection, "TABLE kept_apart (n INT)")
         cursor.execute("SELECT ?", (5,))
         cursor.executemany("INSERT INTO kept_apart VALUES (?)", [(1,), (2,)])
         connection.reset()
         cursor.execute("SELECT ?", (9,))
         assert cursor.fetchall() == [(9,)]
-        other.execute("CREATE OR REPLACE PROCEDURE doubled(x INT) SELECT x * 2")
+        create(connection, "PROCEDURE doubled(x INT) SELECT x * 2")
         cursor.callproc("doubled", (21,))
         assert cursor.fetchall() == [(42,)]
         other.execute("DROP PROCEDURE doubled")

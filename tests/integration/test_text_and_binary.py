@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import mariadb_py
 from mariadb_protocol.params import literal
 from tests.support.running import ask
+from tests.support.server import create
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from mariadb_py.testing import TempServer
     from tests.support.server import Connector
 
-LONGEST_TIME = timedelta(hours=838, minutes=59, seconds=59)
+LONGEST_TIME = timedelta(hours=838)  # of whole hours; MySQL refuses fractions in the last seconds
 INVALID_DATES = ("0000-00-00", "2024-00-00", "2024-02-00", "0000-01-01", "2024-02-31")
 
 
@@ -88,6 +89,8 @@ KINDS: dict[str, st.SearchStrategy[Any]] = {
     "POINT": st.builds(point, NUMBERS, NUMBERS),
 }
 
+MARIADB_ONLY = ("UUID", "INET4", "INET6", "DECIMAL(65,38)")
+
 
 @pytest.fixture(scope="module")
 def connection(server: TempServer) -> Iterator[Connection]:
@@ -97,9 +100,9 @@ def connection(server: TempServer) -> Iterator[Connection]:
 
 
 @st.composite
-def tables(draw: st.DrawFn) -> tuple[list[str], list[list[Any]]]:
+def tables(draw: st.DrawFn, without: tuple[str, ...]) -> tuple[list[str], list[list[Any]]]:
     """Column types, and rows for them."""
-    kinds = draw(st.lists(st.sampled_from(list(KINDS)), min_size=1, max_size=12))
+    kinds = draw(st.lists(st.sampled_from([kind for kind in KINDS if kind not in without]), min_size=1, max_size=12))
     rows = st.tuples(*(st.none() | KINDS[kind] for kind in kinds)).map(list)
     return kinds, draw(st.lists(rows, min_size=1, max_size=6))
 
@@ -115,14 +118,14 @@ def read(connection: Connection, sql: str, **keywords: Any) -> tuple[list[Any], 
 
 
 @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
-@given(table=tables())
-def test_any_table_by_any_way(connection: Connection, table: tuple[list[str], list[list[Any]]]) -> None:
-    kinds, rows = table
+@given(data=st.data())
+def test_any_table_by_any_way(server: TempServer, connection: Connection, data: st.DataObject) -> None:
+    kinds, rows = data.draw(tables(MARIADB_ONLY if server.mysql else ()))
     columns = [f"c{number}" for number in range(len(kinds))]
     definitions = ", ".join(f"{name} {kind}" for name, kind in zip(columns, kinds))
     marks = ", ".join("?" * (len(columns) + 2))
     with connection.cursor() as cursor:
-        cursor.execute(f"CREATE OR REPLACE TEMPORARY TABLE t (way INT, n INT, {definitions}) CHARACTER SET utf8mb4")
+        create(connection, f"TEMPORARY TABLE t (way INT, n INT, {definitions}) CHARACTER SET utf8mb4")
         for number, row in enumerate(rows):
             literals = b", ".join(literal(value, False) for value in (1, number, *row))
             cursor.execute(b"INSERT INTO t VALUES (%s)" % literals)
@@ -156,7 +159,7 @@ FLOAT_VALUES = [
 @pytest.mark.parametrize(("stored", "text", "binary"), FLOAT_VALUES)
 def test_only_float_differs(connection: Connection, stored: Any, text: Any, binary: Any) -> None:
     """The server's text has six digits; the binary value is exact."""
-    ask(connection, "CREATE OR REPLACE TEMPORARY TABLE t (v FLOAT)")
+    create(connection, "TEMPORARY TABLE t (v FLOAT)")
     ask(connection, "INSERT INTO t VALUES (?)", (stored,))
     assert read(connection, "SELECT v FROM t")[0] == typed([(text,)])
     assert read(connection, "SELECT v FROM t", binary=True)[0] == typed([(binary,)])
@@ -176,7 +179,8 @@ def test_lengths_at_which_their_encoding_changes(connect_own: Connector, size: i
     ask(connect_own(), "SET GLOBAL max_allowed_packet = 64 << 20")
     try:
         with connect_own().cursor(binary=True) as cursor:
-            cursor.execute("SELECT ?, ?, ?", (b"x" * size, None, "y" * (size // 4)))
+            # MySQL labels a bare parameter as text, whatever it is.
+            cursor.execute("SELECT CAST(? AS BINARY), ?, ?", (b"x" * size, None, "y" * (size // 4)))
             assert cursor.fetchall() == [(b"x" * size, None, "y" * (size // 4))]
     finally:
         ask(connect_own(), "SET GLOBAL max_allowed_packet = DEFAULT")
