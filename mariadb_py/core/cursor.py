@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from .rows import RowFactory
     from .statements import Owned
 
-_RESULT_SET_WEIGHT = 8  # in the limit `results`
 _LABEL_SIZE = 60  # characters of a statement that an error shows
 # What the server opens a cursor for. Asked for one by others, it answers with their rows, or (DELETE ... RETURNING,
 # ANALYZE) dies or hangs up.
@@ -171,7 +170,7 @@ class CursorCore(RowState):
         if type(answer) is LocalInfileRequest:
             answer = yield from connection.answer_local_request(answer, statement, source, minimum)
         if connection.session.state == State.MORE_RESULTS and self.buffered:
-            yield from self._collect()
+            self._pending.extend((yield from self._behind(answer)))
         self._take(answer)
 
     def begin(self, sql: str | bytes, statement: Statement) -> None:
@@ -184,21 +183,13 @@ class CursorCore(RowState):
     def answers(self, statement: bytes, parameters: Sequence[Encoded]) -> Command[list[Answer]]:
         """Run a statement that is not too long for the server, and read all its results."""
         connection = self.connection
-        session = connection.session
         if parameters:
             answer = yield from connection.statements.run(statement, parameters, -1)
         else:
-            answer = yield from query(session, statement)
-        found: list[Answer] = []
-        weight = 0
-        while True:
-            if isinstance(answer, LocalInfileRequest):
-                answer = yield from connection.answer_local_request(answer, statement, None, -1)
-            found.append(answer)
-            weight = self._weigh(weight, answer)
-            if session.state != State.MORE_RESULTS:
-                return found
-            answer = yield from next_result(session)
+            answer = yield from query(connection.session, statement)
+        if isinstance(answer, LocalInfileRequest):
+            answer = yield from connection.answer_local_request(answer, statement, None, -1)
+        return [answer, *(yield from self._behind(answer))]
 
     def take_many(self, results: list[ResultSet], affected: int, first_id: int | None, warnings: int) -> None:
         """Make what came of many rows of parameters the present result, and the ones behind it."""
@@ -213,30 +204,26 @@ class CursorCore(RowState):
             self.connection.statements.revived = False
         self.warnings = warnings
 
-    def _collect(self) -> Command[None]:
-        """Read all further results of a buffered statement."""
+    def _behind(self, first: Answer) -> Command[list[Answer]]:
+        """All results of a statement behind the first one, to be kept.
+
+        Raises:
+            LimitExceeded: together they are more than the limit; the session is broken then.
+        """
         session = self.connection.session
-        weight = 0
+        found: list[Answer] = []
+        weight = _weight(first)
         while session.state == State.MORE_RESULTS:
             answer = yield from next_result(session)
             if isinstance(answer, LocalInfileRequest):
                 answer = yield from self.connection.answer_local_request(answer, b"", None, -1)
-            self._pending.append(answer)
-            weight = self._weigh(weight, answer)
-
-    def _weigh(self, weight: int, answer: Answer) -> int:
-        """The weight of a statement's results together with that of one more.
-
-        Raises:
-            LimitExceeded: it is more than the limit; the session is broken then.
-        """
-        session = self.connection.session
-        weight += _RESULT_SET_WEIGHT if isinstance(answer, ResultSet) else 1
-        if weight > session.limits.results:
-            error = LimitExceeded("results", session.limits.results, weight)
-            session.fail(error)
-            raise error
-        return weight
+            found.append(answer)
+            weight += _weight(answer)
+            if weight > session.limits.results:
+                error = LimitExceeded("results", session.limits.results, weight)
+                session.fail(error)
+                raise error
+        return found
 
     def _execute_own(self, statement: bytes, parameters: Sequence[Encoded]) -> Command[Answer]:
         """Execute the statement that belongs to this cursor alone, preparing it if it is not the last one."""
@@ -428,6 +415,11 @@ def _without_null(parameters: Any) -> Any:
     if isinstance(parameters, Mapping):
         return {name: None if value is NULL else value for name, value in parameters.items()}
     return [None if value is NULL else value for value in parameters]
+
+
+def _weight(answer: Answer) -> int:
+    """What a result counts for in the limit `results`."""
+    return 8 if isinstance(answer, ResultSet) else 1
 
 
 def _at_most(count: int, parameters: Any) -> Any:

@@ -19,7 +19,7 @@ from mariadb_protocol import (
     prepare_and_execute,
     query,
 )
-from mariadb_protocol.commands.statement import ID_END, execution_size
+from mariadb_protocol.commands.statement import ID_END, execution_size, foreseen_id
 from mariadb_protocol.constants import MAX_PAYLOAD, Capability, Status
 from mariadb_protocol.params import encode_text
 from mariadb_protocol.sql import looks_back, may_change_session, parse
@@ -400,7 +400,7 @@ class Statements:
         if not self._pipelined(statement, parameters):
             prepared = yield from self._prepare(statement)
             return prepared, (yield from execute(self._session, prepared, parameters, minimum))
-        expected = self._session.prepared + 1
+        expected = foreseen_id(self._session)
         outcome, answer = yield from prepare_and_execute(self._session, statement, parameters, minimum)
         if isinstance(outcome, ErrPacket):
             if not self._makes_room(outcome):

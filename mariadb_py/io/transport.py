@@ -164,7 +164,7 @@ class Transport:
                 raise TimedOut(f"{name} passed without an answer")
             self.waiting = False
             try:
-                return self._sock.recv(RECEIVE, _NO_WAIT)
+                return self._recv(RECEIVE, _NO_WAIT)
             except BlockingIOError:
                 continue
 
@@ -172,7 +172,7 @@ class Transport:
         """False if the server stopped reading, and has said why."""
         self.waiting = False
         try:
-            sent = self._sock.send(data, _NO_WAIT)
+            sent = self._send(data, _NO_WAIT)
             self.sent = True
         except BlockingIOError:
             sent = 0
@@ -196,7 +196,7 @@ class Transport:
                 raise ConnectionResetError(f"closed by the server with {len(rest)} bytes left to be written")
             if writable:
                 try:
-                    rest = rest[self._sock.send(rest, _NO_WAIT) :]
+                    rest = rest[self._send(rest, _NO_WAIT) :]
                     self.sent = True
                     since = monotonic()
                 except BlockingIOError:
@@ -210,7 +210,7 @@ class Transport:
     def _read_early(self) -> bool:
         """Keep what has arrived already; False at the end of the stream, or if it is broken."""
         try:
-            chunk = self._sock.recv(RECEIVE, _NO_WAIT)
+            chunk = self._recv(RECEIVE, _NO_WAIT)
         except BlockingIOError:
             return True
         except OSError:
@@ -270,7 +270,7 @@ class Transport:
             if self.tls is None:
                 return False
             # TLS has messages of its own: new keys, tickets.
-            self._plain = self.tls.decrypt(self._sock.recv(RECEIVE, _NO_WAIT))
+            self._plain = self.tls.decrypt(self._recv(RECEIVE, _NO_WAIT))
             return not self._plain and not self.tls.ended
         except (OSError, ValueError):
             return False
@@ -278,7 +278,7 @@ class Transport:
     def unasked(self) -> bytes:
         """What has arrived though nobody asked; b"" at the end of the stream."""
         with suppress(OSError):
-            return bytes(self._early) or self._plain or self._sock.recv(RECEIVE, _NO_WAIT)
+            return bytes(self._early) or self._plain or self._recv(RECEIVE, _NO_WAIT)
         return b""
 
     def names(self) -> Names:

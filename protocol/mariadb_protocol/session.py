@@ -110,11 +110,11 @@ class Session:
         changed: the server reported a change of its session's state (session_track_state_change); set it back at will.
         transaction: state of the transaction as the server tracks it (session_track_transaction_info), or "".
         events: what the server reports, as (name, value), for somebody to take; None: not wanted.
-        prepared: no statement that the server has prepared has a higher id.
+        prepared: no statement that the server has prepared has a higher id; 0: none was prepared in this session.
         refusals: for each authentication plugin that the server asked for and did not get, the plugin and why.
         security: what the user demands and permits.
         channel: how the bytes travel.
-        plugin: authentication plugin that answered last.
+        plugin: authentication plugin that answered last; "" if the server wanted no answer.
         stop: raised once in the place of the next command; None: it may begin.
         cause: what broke the session, None while it is whole.
     """

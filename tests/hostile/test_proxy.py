@@ -215,8 +215,7 @@ def edited(bench: Bench, scenario: Scenario, edit: Interference, number: int, ti
     if seconds > LIMIT:
         return f"{outcome} after {seconds} s"
     if not proxy.edited:
-        # A first prepared statement can take a round trip more or less: its id depends on who had the server's thread.
-        return None if outcome == "right" else NOT_REACHED + reason
+        return NOT_REACHED + reason
     if edit.outcome == "asked" and not outcome.startswith("raised"):
         return None
     allowed = ("right", "error") if edit.outcome == "either" or scenario.recovers else (edit.outcome,)

@@ -405,6 +405,41 @@ def test_the_id_of_a_statement_is_known_beforehand(connect: Connector, statement
 
 
 @pytest.mark.mariadb("MySQL is not sent PREPARE and EXECUTE in one write")
+@pytest.mark.parametrize("before", [(), ("PREPARE s FROM 'SELECT 1'",), ("EXECUTE IMMEDIATE 'DO 1'",)], ids=str)
+def test_the_first_statement_takes_one_round_trip(connect: Connector, before: tuple[str, ...]) -> None:
+    """Whoever has had the server's thread before, and however many statements he had."""
+    for _ in range(4):
+        connection = connect()
+        for sql in before:
+            run(connection, sql)
+        asked = questions(connection)
+        assert run(connection, "SELECT 1 + ?", (1,), binary=True) == [(2,)]
+        assert questions(connection) - asked == 2  # with that about the questions
+        run(connection, "SELECT 2 + ?", (1,), binary=True)
+        connection.close()
+
+
+@pytest.mark.mariadb("MySQL is not sent PREPARE and EXECUTE in one write")
+def test_the_first_statement_finds_no_room(connect_own: Connector, paid: Connection) -> None:
+    """Nor does it execute what somebody else had prepared in the server's thread."""
+    for _ in range(4):
+        other = connect_own(autocommit=True, binary=True)
+        run(other, "INSERT INTO paid VALUES (?)", (100,))
+        other.close()
+        wait_until_none_is_open(paid)
+        ask(paid, "SET GLOBAL max_prepared_stmt_count = 0")
+        connection = connect_own(autocommit=True, binary=True)
+        with pytest.raises(OperationalError) as caught:
+            run(connection, "INSERT INTO seen VALUES (?)", (7,))
+        assert caught.value.errno == 1461
+        assert connection.open
+        connection.close()
+        ask(paid, "SET GLOBAL max_prepared_stmt_count = DEFAULT")
+    assert ask(paid, "SELECT COUNT(*) FROM paid") == 4
+    assert ask(paid, "SELECT COUNT(*) FROM seen") == 0
+
+
+@pytest.mark.mariadb("MySQL is not sent PREPARE and EXECUTE in one write")
 @pytest.mark.parametrize("sql", ["PREPARE s FROM 'SELECT 1'", "EXECUTE IMMEDIATE 'DO 1'", "CALL immediate()"])
 def test_statements_of_sql_have_ids_too(connection: Connection, sql: str) -> None:
     create(

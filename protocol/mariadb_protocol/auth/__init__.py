@@ -24,7 +24,7 @@ from .gssapi import gssapi
 from .native_password import native_password
 from .old_password import old_password
 from .parsec import parsec
-from .plugin import WAYS, Attempt, Plugin
+from .plugin import SAFE_CHANNELS, Attempt, Plugin
 from .proof import check_proof
 from .sha256_password import sha256_password
 
@@ -86,7 +86,7 @@ def refusal(attempt: Attempt, name: str) -> str | None:
     if plugin.needs and getattr(attempt.security, plugin.needs) is None:
         return f"it needs auth_{plugin.needs}=..."
     if plugin.bare and not attempt.channel.confidential:
-        return f"the password would travel as it is, which is done only {WAYS.partition('; or')[0]}"
+        return f"the password would travel as it is, which is done only {SAFE_CHANNELS}"
     if attempt.channel.unproven and attempt.security.proof == Proof.REQUIRED:
         if not plugin.proves:
             return "the certificate is not verified, and the server cannot prove by this plugin who it is"

@@ -99,10 +99,9 @@ def challenge_of(data: bytes, length: int, plugin: str) -> bytes:
     return challenge
 
 
-WAYS = (
-    "over a unix socket; over TLS that is verified by a CA (ssl_ca) or a fingerprint (tls_peer_fp); "
-    "or encrypted by the server's RSA key (server_public_key)"
-)
+# Where a password may travel as it is, and how else where the server takes it encrypted.
+SAFE_CHANNELS = "over a unix socket; over TLS that is verified by a CA (ssl_ca) or a fingerprint (tls_peer_fp)"
+BY_RSA = "; or encrypted by the server's RSA key (server_public_key); or with allow_public_key_retrieval=True"
 
 
 def send_password(
@@ -126,13 +125,11 @@ def send_password(
         yield secret
         return
     if attempt.channel.encrypted:  # there the server takes no RSA
-        raise SecurityError(f"{plugin} has to send the password, which is done only {WAYS.partition('; or')[0]}")
+        raise SecurityError(f"{plugin} has to send the password, which is done only {SAFE_CHANNELS}")
     pem = security.public_key
     if not pem:
         if not attempt.channel.local and not security.retrieve_public_key:
-            raise SecurityError(
-                f"{plugin} has to send the password, which is done only {WAYS}; or with allow_public_key_retrieval=True"
-            )
+            raise SecurityError(f"{plugin} has to send the password, which is done only {SAFE_CHANNELS}{BY_RSA}")
         pem = yield request
     mixed = bytes(byte ^ challenge[index % len(challenge)] for index, byte in enumerate(secret))
     yield attempt.crypto.rsa_encrypt(pem, mixed, attempt.crypto.random_bytes)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .utility import Outcome
 
 ID_END = 1 << 31  # ids of statements are below
+LAST_PREPARED = 0xFFFFFFFF  # stands for the id of the statement prepared last in this session
 _READ_ONLY_CURSOR = b"\1"
 _SEND_TYPES = 128
 _SEND_UNIT_RESULTS = 64
@@ -57,6 +58,16 @@ class Prepared(Record):
         self.parameters = parameters
         self.metadata = metadata
         self.selects = metadata is not None
+
+
+def foreseen_id(session: Session) -> int:
+    """The id by which the statement that is prepared next can be executed before it is known.
+
+    The server numbers statements, and counts each attempt to prepare one. Where it begins is not known: it goes on from
+    whoever had the server's thread before. The first statement is therefore called "the last one prepared"; a later one
+    is not, since should there be no room for it, that is still the one before.
+    """
+    return (session.prepared + 1) % ID_END if session.prepared else LAST_PREPARED
 
 
 @command("prepare")
@@ -94,9 +105,8 @@ def prepare_and_execute(
 ) -> Command[tuple[Prepared | ErrPacket, Answer]]:
     """`prepare` and `execute` in one round trip; the second answer is always read.
 
-    The server numbers statements from 1, and counts each attempt to prepare one: the id is known beforehand. Where it
-    is another one nonetheless, or there is none as `prepare` failed, the second answer is error 1243. Not by the id -1
-    for "the last one prepared": should there be no room for another statement, that is still the one before.
+    The statement is executed by its `foreseen_id`. Where it got another one, or none as `prepare` failed, the second
+    answer is error 1243.
 
     Args:
         session: a session in state READY, whose `prepared` is below `ID_END`.
@@ -107,7 +117,7 @@ def prepare_and_execute(
     stream = session.stream
     packets = stream.command(_PREPARE, statement)
     first = stream.ids()
-    packets += stream.command(_EXECUTE, _execution((session.prepared + 1) % ID_END, parameters, cursor))
+    packets += stream.command(_EXECUTE, _execution(foreseen_id(session), parameters, cursor))
     second = stream.ids()
     stream.expect(first)
     stream.feed((yield packets))
@@ -204,7 +214,7 @@ def _execution(statement_id: int, parameters: Sequence[Encoded], cursor: bool) -
 
 def _prepared(session: Session) -> Command[Prepared | ErrPacket]:
     stream = session.stream
-    session.prepared += 1
+    session.prepared += session.prepared > 0  # the attempt counts
     payload = yield from stream.read()
     if payload[:1] == bytes((Header.ERR,)):
         return decode_err(payload)

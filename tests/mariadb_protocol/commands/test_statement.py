@@ -7,7 +7,7 @@ import pytest
 
 from mariadb_protocol import LimitExceeded, Prepared, RemoteProtocolError, Session, State, close_statement
 from mariadb_protocol.binary import encode
-from mariadb_protocol.commands.statement import execution_size
+from mariadb_protocol.commands.statement import LAST_PREPARED, execution_size
 from mariadb_protocol.constants import Capability, Limits, Status
 from mariadb_protocol.handshake import WANTED
 from mariadb_protocol.messages import decode_column
@@ -242,7 +242,7 @@ def paired(number: int) -> Step:
     return "client", packets(0, b"\x16SELECT ?") + packets(0, execution)
 
 
-PAIRED = paired(1)
+PAIRED = paired(LAST_PREPARED)
 ANSWER = ("prepared", 1, 1, ["n"])
 
 
@@ -285,9 +285,9 @@ def test_every_flip(script: Script) -> None:
 
 
 def test_the_id_that_a_statement_will_have() -> None:
-    """One more than the highest id, or than the attempts; a lower id than that changes nothing."""
+    """Not known before the first one; then one more than the highest id, or than the attempts since."""
     both_fail = ("server", packets(1, NO_TABLE) + packets(1, UNKNOWN))
-    steps: list[Step] = [*(paired(1), both_fail), *(PREPARE, server(NO_TABLE)), *(paired(3), both_fail)]
+    steps: list[Step] = [*(PAIRED, both_fail), *(PREPARE, server(NO_TABLE)), *(PAIRED, both_fail)]
     steps += [*(PREPARE, server(prepared(8))), *(paired(9), both_fail), *(PREPARE, server(prepared(5)))]
     steps += [*(paired(11), both_fail)]
     run = in_turn(PAIR, PREPARING, PAIR, PREPARING, PAIR, PREPARING, PAIR)
