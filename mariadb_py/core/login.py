@@ -70,16 +70,26 @@ def encode_password(password: str | bytes | None) -> bytes:
     raise TypeError(f"password is a str or bytes, not {type(password).__name__}")
 
 
+def follows(session: Session, permitted: bool | None) -> bool:
+    """Whether a redirection from, or to, the server of this session is followed.
+
+    Args:
+        session: just logged in.
+        permitted: as the user says; None: if the server is known to be the one that is meant.
+    """
+    return bool(session.channel.verified) if permitted is None else permitted
+
+
 def redirection(session: Session, permitted: bool | None, endpoint: Endpoint) -> Endpoint | None:
     """Where the server at `endpoint` asks to be connected to instead, if that is followed.
 
     Args:
         session: just logged in.
-        permitted: follow; None: if the server is known to be the one that is meant.
+        permitted: as for `follows`.
         endpoint: where it is.
     """
     url = session.variables.get("redirect_url")
-    if not url or not (session.channel.verified if permitted is None else permitted):
+    if not url or not follows(session, permitted):
         return None
     target = redirected(url)
     if target is None or (target.host, target.port) == (endpoint.host, endpoint.port):

@@ -12,9 +12,10 @@ from contextlib import suppress
 from mariadb_protocol import ProtocolError, State
 from mariadb_protocol.framing import unasked
 
+from ..core.cancel import Cancelling, Fate
 from ..core.connection import ConnectionCore
 from ..core.failure import failure_at, lost_to
-from ..core.login import redirection
+from ..core.login import follows, redirection
 from ..core.security import UNVERIFIED, describe, plan, security
 from ..exceptions import (
     CR_CONNECTION_ERROR,
@@ -67,7 +68,7 @@ class Link:
     """
 
     __slots__ = (
-        *("__weakref__", "_ending", "_grace", "_listened", "_loss_known", "_over", "_runs", "_stop"),
+        *("__weakref__", "_cancelling", "_ending", "_listened", "_loss_known", "_runs"),
         *("_transport", "_warns", "core", "endpoint", "observer"),
     )
 
@@ -81,10 +82,8 @@ class Link:
         self._runs: list[Run] = []
         self._ending = False  # close() was called
         self._loss_known = False  # the user has been told that the connection was lost
-        self._grace = 0.0  # monotonic time by which a statement that was cancelled must have ended
         self._listened = 0.0  # monotonic time of the last look at what the server has to say
-        self._stop: BaseException | None = None  # what the running operation is cancelled for
-        self._over = False  # it had ended by itself
+        self._cancelling: Cancelling | None = None  # the running operation
         self._warns = warns
         self.observer: Callable[[str, object], None] | None = None
 
@@ -120,13 +119,13 @@ class Link:
 
     def _follow(self, target: Endpoint, deadline: float | None, bound: str) -> None:
         """Change to the server that this one asks us to use; stay if that cannot be had."""
-        insists = self.core.options.permit_redirect is None  # on a server that is verified, as this one is
-        other = Link(self.core.options, warns=self._warns and not insists)
+        permitted = self.core.options.permit_redirect
+        other = Link(self.core.options, warns=self._warns and permitted is not None)
         try:
             other.log_in(target, deadline, bound)
         except Error:
             return
-        if insists and not other.core.session.channel.verified:
+        if not follows(other.core.session, permitted):
             other.close()
             return
         self._say_goodbye()
@@ -271,44 +270,39 @@ class Link:
         finally:
             self._leave(run)
 
-    def _stopped(self, stop: BaseException, error: BaseException) -> BaseException:
-        """Behind an operation that was cancelled for `stop` and ended by `error`: what to raise.
+    def _cancelled(self, error: BaseException, deadline: float | None, bound: str) -> float | None:
+        """Cancel the operation that `error` interrupts, if that is a reason to.
 
-        Makes the connection free for the next operation, if it is whole.
+        Returns:
+            Monotonic time by which the server will have ended it; None: it has to be given up.
         """
-        session = self.core.session
-        self._stop = session.stop = None
-        if isinstance(error, KeyboardInterrupt) and error is not stop:
-            session.fail(error)  # Ctrl-C once more ends the cancelling
-            return error
-        if not session.broken:
-            try:
-                self._drive(self.core.abandon(), self._grace, "cancel_grace")
-            except (Error, ProtocolError) as failure:
-                session.fail(failure)
-        return stop
-
-    def _cancelled(self, error: BaseException, deadline: float | None, bound: str) -> bool:
-        """Whether the server ends the operation that `error` interrupts; `_stop` says what for."""
         if isinstance(error, KeyboardInterrupt):
-            self._stop = error
+            stop: BaseException = error
         elif isinstance(error, TimedOut) and deadline is not None and monotonic() >= deadline:
-            self._stop = QueryTimeout(f"The statement did not end within its {bound}", ER_STATEMENT_TIMEOUT, "70100")
+            stop = QueryTimeout(f"The statement did not end within its {bound}", ER_STATEMENT_TIMEOUT, "70100")
         else:
-            return False
-        self.core.session.stop = self._stop
+            return None
+        cancelling = self._cancelling = Cancelling(stop)
+        self.core.session.stop = stop
         transport, grace = self._transport, self.core.options.cancel_grace
         if transport is None or not transport.waiting or not grace:
-            return False
-        self._grace = monotonic() + min(grace, LONGEST_WAIT)
-        from .cancel import NOTHING, OVER, kill_query
+            return None
+        from .cancel import kill_query
 
-        try:
-            outcome = kill_query(self, self._grace)
-        except (Error, OSError):
-            return False
-        self._over = outcome == OVER
-        return outcome != NOTHING
+        cancelling.until = monotonic() + min(grace, LONGEST_WAIT)
+        with suppress(Error, OSError):
+            cancelling.fate = kill_query(self, cancelling.until)
+        return cancelling.until if cancelling.fate != Fate.NOTHING else None
+
+    def _clean_up(self, cancelling: Cancelling) -> None:
+        """Behind a cancelled operation: make the connection free for the next one, if it is whole."""
+        session = self.core.session
+        self._cancelling = session.stop = None
+        if not session.broken:
+            try:
+                self._drive(self.core.abandon(), cancelling.until, "cancel_grace")
+            except (Error, ProtocolError) as failure:
+                session.fail(failure)
 
     def _begin_behind(self, run: Run) -> None:
         """Let a run begin that is not the first of the list.
@@ -355,14 +349,18 @@ class Link:
         except BaseException as error:
             # One that was interrupted between two steps is closed here, which breaks the session.
             operation.close()
-            stop = self._stop
-            raised = error if stop is None else self._stopped(stop, error)
+            cancelling = self._cancelling
+            twice = cancelling is not None and isinstance(error, KeyboardInterrupt) and error is not cancelling.stop
+            if twice:
+                self.core.session.fail(error)  # Ctrl-C once more ends the cancelling
+            if cancelling is not None:
+                self._clean_up(cancelling)
             if self.core.session.broken:
                 # What was cancelled does not say that the connection is lost with it.
-                self._loss_known = stop is None and isinstance(error, (LostConnectionError, ProtocolError))
+                self._loss_known = cancelling is None and isinstance(error, (LostConnectionError, ProtocolError))
                 self.drop()
-            if raised is not error:
-                raise raised from None
+            if cancelling is not None and not twice:
+                raise cancelling.stop from None
             if isinstance(error, ProtocolError):
                 failure = self._failure(error)
                 failure.rows_done = getattr(error, "rows_done", None)  # of executemany()
@@ -380,8 +378,9 @@ class Link:
                         raise ConnectionError("the connection is closed")
                     chunk = transport.exchange(event, deadline)
                 except BaseException as error:
-                    if cancels and self._cancelled(error, deadline, bound):
-                        event, deadline, bound, cancels = b"", self._grace, "cancel_grace", False
+                    until = self._cancelled(error, deadline, bound) if cancels else None
+                    if until is not None:
+                        event, deadline, bound, cancels = b"", until, "cancel_grace", False
                         continue
                     # The operation decides what an interrupted exchange means; floor 1 breaks the session.
                     lost = self._lost(error, deadline, bound) if is_ours(error) else error
@@ -389,12 +388,12 @@ class Link:
                 else:
                     event = send(chunk)
         except StopIteration as ended:
-            stop = self._stop
-            if stop is None:
-                return ended.value  # type: ignore[no-any-return]
-            if not (isinstance(stop, QueryTimeout) and self._over and self.core.session.state == State.READY):
-                raise stop from None
-            self._stopped(stop, stop)  # it was done before it could be ended
+            cancelling = self._cancelling
+            if cancelling is not None:
+                done = cancelling.fate == Fate.OVER and self.core.session.state == State.READY
+                if not done or not isinstance(cancelling.stop, QueryTimeout):
+                    raise cancelling.stop from None
+                self._clean_up(cancelling)  # it was done before it could be ended
             return ended.value  # type: ignore[no-any-return]
 
     # Errors

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from mariadb_py.core.cancel import Fate
 from mariadb_py.exceptions import LostConnectionError, OperationalError, ProgrammingError, QueryTimeout
 from mariadb_py.io import cancel
 from tests.support.listener import PATIENCE
@@ -157,7 +158,7 @@ def test_a_transaction_is_not_lost_silently(connect: Connector, monkeypatch: pyt
     connection = connect(reconnect=True, cancel_grace=grace)
     create(connection, "TABLE half (v INT)")
     connection.reset()
-    monkeypatch.setattr(cancel, "kill_query", lambda link, deadline: cancel.NOTHING)
+    monkeypatch.setattr(cancel, "kill_query", lambda link, deadline: Fate.NOTHING)
     cursor = connection.cursor()
     cursor.execute("INSERT INTO half VALUES (1)")
     with pytest.raises(QueryTimeout):
@@ -173,7 +174,7 @@ def test_a_statement_that_was_done_in_the_last_moment_is_done(
     connection = connect(autocommit=True)
     create(connection, "TABLE late (v INT)")
 
-    def too_late(link: Link, deadline: float) -> int:
+    def too_late(link: Link, deadline: float) -> str:
         time.sleep(1)
         return real_kill(link, deadline)
 
@@ -251,7 +252,7 @@ def running(link: Link, body: Callable[[], object]) -> object:
 
 def test_kill_query_when_nothing_runs(connect: Connector) -> None:
     link = connect()._link_or_raise()
-    assert cancel.kill_query(link, time.monotonic() + PATIENCE) == cancel.OVER
+    assert cancel.kill_query(link, time.monotonic() + PATIENCE) == Fate.OVER
 
 
 @pytest.mark.parametrize("lie", ["another port", "another id", "change_user", "no socket"])
@@ -273,9 +274,7 @@ def test_a_connection_that_does_not_show_as_ours_is_left_alone(
         link.core.user_changed = True
     else:
         monkeypatch.setattr(type(link), "names", lambda self: None)
-    assert (
-        running(other._link_or_raise(), lambda: cancel.kill_query(link, time.monotonic() + PATIENCE)) == cancel.NOTHING
-    )
+    assert running(other._link_or_raise(), lambda: cancel.kill_query(link, time.monotonic() + PATIENCE)) == Fate.NOTHING
     assert works(connection)
     assert works(other)
 
@@ -307,10 +306,10 @@ def test_ctrl_c_twice_does_not_wait(connect: Connector, monkeypatch: pytest.Monk
     main = threading.get_ident()
     entered = threading.Event()
 
-    def hangs(link: Link, deadline: float) -> int:
+    def hangs(link: Link, deadline: float) -> str:
         entered.set()
         time.sleep(PATIENCE)
-        return cancel.KILLED
+        return Fate.KILLED
 
     monkeypatch.setattr(cancel, "kill_query", hangs)
 
