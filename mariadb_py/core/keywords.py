@@ -30,7 +30,7 @@ class _LikeContext(type):
     """Knows an `ssl.SSLContext` without loading `ssl`."""
 
     def __instancecheck__(cls, value: object) -> bool:
-        return hasattr(value, "wrap_bio")
+        return hasattr(value, "wrap_bio") and not isinstance(value, type)
 
 
 class SSLContext(metaclass=_LikeContext):

@@ -169,7 +169,7 @@ def choose(entries: Iterable[Entry], groups: Collection[str]) -> dict[str, Text]
     """The options of connect() among the entries of option files; of several with one name the last one.
 
     Keys of other programs are ignored, as all tools do. So is default-character-set: what a terminal shows is not what
-    a connection speaks. Keys about TLS are kept, to be refused them.
+    a connection speaks. Other programs' keys about TLS are kept, to be refused.
 
     Args:
         entries: in the order of the files.

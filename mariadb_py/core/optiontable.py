@@ -126,8 +126,8 @@ def _limits(value: dict[str, int]) -> str | None:
     for name, limit in value.items():
         if name not in Limits.__slots__:
             return f"is a dict of {', '.join(Limits.__slots__)}"
-        if not 0 < limit <= MAX_FLAGS:
-            return f"has a {name} that is not positive"
+        if isinstance(limit, bool) or not 0 < limit <= MAX_FLAGS:
+            return f"has a {name} that is no number from 1 to {MAX_FLAGS}"
     return None
 
 

@@ -486,7 +486,13 @@ def test_errors_say_what_is_possible(name: str, message: str) -> None:
     ("given", "message"),
     [
         ({"rows": 1}, f"limits is a dict of {', '.join(Limits.__slots__)}, not {{'rows': 1}}"),
-        ({"columns": 0}, "limits has a columns that is not positive, not {'columns': 0}"),
+        *(
+            (
+                {"columns": wrong},
+                f"limits has a columns that is no number from 1 to {2**64 - 1}, not {{'columns': {wrong}}}",
+            )
+            for wrong in (0, -1, 1 << 64, True)
+        ),
     ],
 )
 def test_limits_that_are_none(given: dict[str, int], message: str) -> None:
