@@ -8,6 +8,7 @@ from weakref import ref
 from mariadb_protocol.params import escape
 
 from . import exceptions
+from .core import twophase
 from .core.options import ConnectOptions
 from .core.tpc import Xid
 from .cursor import Cursor
@@ -106,7 +107,8 @@ class Connection(ConnectionFacts):
 
     def begin(self) -> None:
         """Start a transaction, committing one that is open."""
-        self._command(b"BEGIN")
+        link = self._link_or_raise()
+        link.run(link.core.begin())
 
     def commit(self) -> None:
         """Commit the open transaction.
@@ -146,27 +148,27 @@ class Connection(ConnectionFacts):
             IntegrityError: errno 1400, an ordinary transaction is open.
         """
         link = self._link_or_raise()
-        link.run(link.core.tpc_begin(_as_xid(xid)))
+        link.run(twophase.begin(link.core, _as_xid(xid)))
 
     def tpc_prepare(self) -> None:
         """The first phase: from then on the server keeps the transaction, whatever happens to the connection."""
         link = self._link_or_raise()
-        link.run(link.core.tpc_prepare())
+        link.run(twophase.prepare(link.core))
 
     def tpc_commit(self, xid: Xid | None = None) -> None:
         """Commit the transaction in progress, prepared or not; with `xid`, one that `tpc_recover()` found."""
         link = self._link_or_raise()
-        link.run(link.core.tpc_finish(True, None if xid is None else _as_xid(xid)))
+        link.run(twophase.finish(link.core, True, None if xid is None else _as_xid(xid)))
 
     def tpc_rollback(self, xid: Xid | None = None) -> None:
         """Roll back the transaction in progress, prepared or not; with `xid`, one that `tpc_recover()` found."""
         link = self._link_or_raise()
-        link.run(link.core.tpc_finish(False, None if xid is None else _as_xid(xid)))
+        link.run(twophase.finish(link.core, False, None if xid is None else _as_xid(xid)))
 
     def tpc_recover(self) -> list[Xid]:
         """The identifiers of all prepared transactions on the server, for `tpc_commit()` and `tpc_rollback()`."""
         link = self._link_or_raise()
-        return link.run(link.core.tpc_recover())
+        return link.run(twophase.recover(link.core))
 
     @property
     def tpc_state(self) -> int:
@@ -279,10 +281,20 @@ class Connection(ConnectionFacts):
     # Small services
 
     def escape_string(self, text: str) -> str:
-        """`text` as it may stand between single quotes in a statement, under the present sql_mode."""
+        """`text` as it may stand between single quotes in a statement, under the present sql_mode.
+
+        Asks the server for it where it is in doubt, such as behind CALL.
+
+        Raises:
+            InterfaceError: errno 2014, it cannot be asked before another cursor's unbuffered rows are read.
+            LostConnectionError: it can be asked no more.
+        """
         if not isinstance(text, str):
             raise TypeError(f"escape_string wants a str, not {type(text).__name__}")
-        escaped = escape(text.encode("utf-8", "surrogatepass"), self._core.no_backslash_escapes)
+        link = self._link_or_raise()
+        if link.core.statements.mode.uncertain:
+            link.run(link.core.learn_mode(None))
+        escaped = escape(text.encode("utf-8", "surrogatepass"), link.core.no_backslash_escapes)
         return escaped.decode("utf-8", "surrogatepass")
 
     def show_warnings(self) -> list[tuple[str, int, str]] | None:

@@ -6,6 +6,7 @@ of the PEP 249 tree only after the command has returned, so the session stays us
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 
 from mariadb_protocol import (
@@ -38,7 +39,6 @@ from ..exceptions import (
     CR_COMMANDS_OUT_OF_SYNC,
     CR_SERVER_LOST,
     CommitOutcomeUnknown,
-    DatabaseError,
     Error,
     InterfaceError,
     LostConnectionError,
@@ -52,7 +52,7 @@ from .failure import gone, login_error, server_error
 from .login import credentials, encode_name
 from .metadata import ColumnSet
 from .statements import CHARSET, Statements
-from .tpc import Transaction, Xid, recovered, unconverted
+from .tpc import Transaction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,12 +85,14 @@ class ConnectionCore:
         user: name of the account that is logged in.
         password: what it has logged in with at first.
         user_changed: change_user() was called, so that the session is not the one of `options` any more.
+        unsettled: for the time being the session is not what the user takes it for. Should that last longer than an
+            operation, the session has to be given up.
         auto_reconnect: a connection that is lost between two statements is opened anew, unless `would_lose` objects.
     """
 
     __slots__ = (
         *("_attributes", "_generation", "_read_file", "_streaming"),
-        *("auto_reconnect", "options", "password", "session", "statements", "tpc", "user", "user_changed"),
+        *("auto_reconnect", "options", "password", "session", "statements", "tpc", "unsettled", "user", "user_changed"),
     )
 
     def __init__(self, options: ConnectOptions, read_file: Callable[[bytes], Iterator[bytes]]) -> None:
@@ -119,7 +121,7 @@ class ConnectionCore:
         self.tpc = Transaction()
         self.user = options.user
         self.password: str | bytes | None = None
-        self.user_changed = False
+        self.user_changed = self.unsettled = False
         # The cursor whose unbuffered result is not read to its end, by a weak reference.
         self._streaming: Callable[[], CursorCore | None] | None = None
 
@@ -341,13 +343,19 @@ class ConnectionCore:
     def set_autocommit(self, value: bool) -> Command[None]:
         """Make the server commit each statement by itself, or not; nothing is sent if that is so already."""
         if self.autocommit != value:
-            yield from self.command(b"SET autocommit=%d" % value)
+            run = self.command(b"SET autocommit=%d" % value)
+            yield from self.committing(run) if value and self.in_transaction else run
+
+    def begin(self) -> Command[None]:
+        """Start a transaction, committing the one that is open, if one is."""
+        run = self.command(b"BEGIN")
+        yield from self.committing(run) if self.in_transaction else run
 
     def commit(self) -> Command[None]:
         """Commit the transaction that is open, if one is."""
         self._check_no_tpc()
         yield from self.claim(None)
-        yield from self._committing(self.command(b"COMMIT"))
+        yield from self.committing(self.command(b"COMMIT"))
 
     def rollback(self) -> Command[None]:
         """Roll back the transaction that is open, if one is."""
@@ -358,7 +366,7 @@ class ConnectionCore:
         if self.tpc.state:
             raise ProgrammingError(f"{self.tpc.xid!r} is in progress: use tpc_commit() or tpc_rollback()")
 
-    def _committing(self, operation: Command[None]) -> Command[None]:
+    def committing(self, operation: Command[None]) -> Command[None]:
         """Run what commits; if the connection is lost meanwhile, say that nobody knows what became of it."""
         try:
             yield from operation
@@ -369,6 +377,12 @@ class ConnectionCore:
                 f"The connection was lost when COMMIT had been sent; whether it was done is not known ({error})",
                 errno=CR_SERVER_LOST,
             ) from error
+
+    def settling(self, operation: Command[None]) -> Command[None]:
+        """Run what brings a setting back; if the connection is lost meanwhile, the next operation will say so."""
+        with suppress(LostConnectionError, ConnectionClosed, RemoteProtocolError):
+            yield from operation
+        self.unsettled = False
 
     def set_auto_reconnect(self, value: bool) -> Command[None]:
         """From now on, let a lost connection be opened anew, or not."""
@@ -391,55 +405,6 @@ class ConnectionCore:
         """Let the server write debugging information to its log."""
         yield from self.claim(None)
         _raise_error((yield from debug(self.session)))
-
-    def tpc_begin(self, xid: Xid) -> Command[None]:
-        """Begin a transaction of a transaction manager."""
-        yield from self.command(self.tpc.begin(xid))
-        self.tpc.begun(xid)
-
-    def tpc_prepare(self) -> Command[None]:
-        """The first phase of the transaction in progress."""
-        for statement in self.tpc.prepare():
-            yield from self.command(statement)
-
-    def tpc_finish(self, commit: bool, xid: Xid | None) -> Command[None]:
-        """Commit or roll back the transaction in progress, or one that was recovered."""
-        autocommit = self.autocommit
-        if xid is not None and xid != self.tpc.xid and not autocommit:
-            # The server finishes a recovered transaction only outside of any other, and without autocommit is in one.
-            if self.in_transaction:
-                raise ProgrammingError(f"{xid!r} cannot be finished while a transaction is open")
-            yield from self.set_autocommit(True)
-        try:
-            for statement in self.tpc.finish(commit, xid):
-                yield from self.claim(None)
-                try:
-                    run = self.command(statement)
-                    yield from self._committing(run) if statement.startswith(b"XA COMMIT") else run
-                except DatabaseError:
-                    # After a deadlock, or a phase that failed, the server has ended the transaction's work already.
-                    if commit or self.session.broken or not statement.startswith(b"XA END "):
-                        raise
-        finally:
-            self.session.stop = None  # also one that was cancelled leaves the session as it was
-            if not self.session.broken:
-                yield from self.set_autocommit(autocommit)
-
-    def tpc_recover(self) -> Command[list[Xid]]:
-        """All prepared transactions on the server."""
-        yield from self.claim(None)
-        mariadb = self.session.mariadb
-        # MySQL would send any bytes labelled as UTF-8.
-        answer = yield from query(self.session, b"XA RECOVER" if mariadb else b"XA RECOVER CONVERT XID")
-        if isinstance(answer, ErrPacket):
-            raise server_error(answer)
-        rows = answer.rows if isinstance(answer, ResultSet) else []
-        try:
-            if not mariadb:
-                rows = [(*sizes, unconverted(data)) for *sizes, data in rows]
-            return [recovered(*row) for row in rows]
-        except (TypeError, ValueError):
-            raise InterfaceError("the server's answer to XA RECOVER is no list of transactions") from None
 
     def kill(self, connection_id: int) -> Command[None]:
         """End another connection of the server."""

@@ -11,6 +11,7 @@ from itertools import chain
 
 from mariadb_protocol import (
     ErrPacket,
+    Interrupt,
     OkPacket,
     ParameterError,
     ProtocolError,
@@ -217,27 +218,23 @@ class _Run:
         try:
             while chunk is not None:
                 if piecemeal and chunk.count > 1 and connection.autocommit and not connection.in_transaction:
-                    self._began = True
+                    self._began = connection.unsettled = True
                     yield from self._aside(b"SET autocommit=0")
                 chunk = yield from self._chunk(prepared, chunk, encoder, unit_results)
         except BaseException:
-            yield from self._undo()
-            raise
-        finally:
             connection.session.stop = None
             if self._began and not connection.session.broken:
-                yield from self._aside(b"SET autocommit=1")
-
-    def _undo(self) -> Command[None]:
-        """Roll back a chunk that failed, or was cancelled; where that fails, to go on would commit it."""
-        session = self._cursor.connection.session
-        session.stop = None
-        if self._began and not session.broken:
-            try:
                 yield from self._aside(_ROLLBACK)
-            except BaseException as error:
-                session.fail(error)
-                raise
+                yield from self._restore()
+            raise
+        if self._began:
+            yield from self._restore()
+
+    def _restore(self) -> Command[None]:
+        """Let the server commit by itself again, behind a COMMIT or ROLLBACK."""
+        connection = self._cursor.connection
+        connection.session.stop = None
+        yield from connection.settling(self._aside(b"SET autocommit=1"))
 
     def _aside(self, statement: bytes) -> Command[None]:
         """Run a statement that is none of the user's: what the server says of it is no news to him."""
@@ -259,16 +256,27 @@ class _Run:
             following = encoder.next_chunk()
         except BaseException as error:  # raised when the server's answer has been read
             failure = error
+            if isinstance(error, KeyboardInterrupt):
+                yield from self._interrupt(error)
         try:
             self._add((yield from read_bulk(session)), True)
             self._warnings += session.warnings
             if self._began:
-                yield from self._aside(_COMMIT)
+                yield from connection.committing(self._aside(_COMMIT))
             self.done += chunk.count
         finally:
             if failure is not None:
                 raise failure
         return following
+
+    def _interrupt(self, error: KeyboardInterrupt) -> Command[None]:
+        """Let the server not go on with the chunk that it is working on."""
+        session = self._cursor.connection.session
+        try:
+            session.stream.feed((yield Interrupt(error)))
+        except BaseException as failure:
+            session.fail(failure)
+            raise
 
     # Results
 

@@ -103,6 +103,10 @@ def _no_blank(value: str) -> str | None:
     return _text(value) if value.strip() else "is a path; None for none"
 
 
+def _some_ciphers(value: str) -> str | None:
+    return _text(value) if value.strip() else "has no cipher; None for none"
+
+
 def _some_fingerprint(value: Any) -> str | None:
     return _says(read_fingerprints)(value) or (None if _fingerprints(value) else "has no fingerprint; None for none")
 
@@ -173,7 +177,7 @@ CONNECT_OPTIONS = (
     Option("ssl_cert", TEXT, aliases=("tls_cert",), check=_no_blank),
     Option("ssl_key", TEXT, aliases=("tls_key",), check=_no_blank),
     Option("ssl_passphrase", TEXT, aliases=("tls_passphrase",), check=_text, convert=_or_none, secret=True),
-    Option("ssl_cipher", TEXT, aliases=("tls_cipher",), check=_text, convert=_or_none),
+    Option("ssl_cipher", TEXT, aliases=("tls_cipher",), check=_some_ciphers),
     Option("ssl_crl", TEXT, aliases=("tls_crl",), check=_no_blank),
     Option("ssl_crlpath", TEXT, aliases=("tls_crlpath",), check=_no_blank),
     Option("ssl_verify_cert", FLAG, aliases=("ssl_verify_server_cert", "tls_verify_peer"), convert=bool),

@@ -112,8 +112,9 @@ class Owned:
         self.lost: list[Owned] | None = lost
 
     def __del__(self) -> None:
-        if self.lost is not None:
-            self.lost.append(self)
+        lost = getattr(self, "lost", None)  # Ctrl-C may have struck in __init__()
+        if lost is not None:
+            lost.append(self)
 
 
 class Statements:
@@ -423,5 +424,7 @@ class Statements:
 
 
 def _unknown(answer: Answer, statement_id: int) -> bool:
-    """Nothing was executed, as no statement has this id; rather than inside of a procedure, by EXECUTE of a name."""
-    return isinstance(answer, ErrPacket) and answer.errno == UNKNOWN_STATEMENT and f"({statement_id})" in answer.message
+    """Nothing was executed, as no statement has this id; a procedure raises the same error, of EXECUTE or SIGNAL."""
+    if not isinstance(answer, ErrPacket) or answer.errno != UNKNOWN_STATEMENT:
+        return False
+    return f"({statement_id})" in answer.message and "mysqld_stmt_execute" in answer.message

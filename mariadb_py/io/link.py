@@ -23,9 +23,9 @@ from ..exceptions import (
     CR_UNKNOWN_HOST,
     ER_STATEMENT_TIMEOUT,
     Error,
+    InterfaceError,
     LostConnectionError,
     OperationalError,
-    ProgrammingError,
     QueryTimeout,
     UntrustedCertificateError,
 )
@@ -35,6 +35,7 @@ from .localfile import read_file, read_key
 from .login import attributes, upgrade_to, warn
 from .threads import get_ident, monotonic
 from .transport import TimedOut, Transport, is_ours
+from .turns import Turns, standing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,9 +48,9 @@ if TYPE_CHECKING:
     from ..core.security import Plan
     from .tls import TLS
     from .transport import Names
+    from .turns import Run
 
     T = TypeVar("T")
-    Run = tuple[Command[Any], int]  # an operation, and the thread that runs it
 
 # A server that fails like this is not to be had; the next one of the list is tried.
 _TRY_NEXT = (CR_CONNECTION_ERROR, CR_UNKNOWN_HOST, CR_SERVER_LOST)
@@ -76,10 +77,7 @@ class Link:
         self.core = ConnectionCore(options, read_file)
         self.endpoint: Endpoint = options.endpoints(is_socket)[0]
         self._transport: Transport | None = None
-        # The first one is running; those behind it have come too early, and are about to leave. Appending and asking
-        # who is first are steps of their own that cannot come apart: no lock has to be taken and given back, between
-        # which Ctrl-C could strike.
-        self._runs: list[Run] = []
+        self._runs = Turns()
         self._ending = False  # close() was called
         self._loss_known = False  # the user has been told that the connection was lost
         self._listened = 0.0  # monotonic time of the last look at what the server has to say
@@ -174,11 +172,11 @@ class Link:
             ProgrammingError: another thread is using the connection at this moment.
             Error: as for `open()`; the connection is closed then.
         """
-        run = (_standing(), get_ident())
+        run = (standing(), get_ident())
         try:
             self._runs.append(run)
             if self._runs[0] is not run:
-                self._begin_behind(run)
+                self._runs.begin_behind(run)
             self._renew()
         finally:
             run[0].close()
@@ -257,7 +255,9 @@ class Link:
         try:
             self._runs.append(run)
             if self._runs[0] is not run:
-                self._begin_behind(run)
+                self._runs.begin_behind(run)
+            if self.core.unsettled or self._cancelling is not None:
+                self._give_up()
             if self.core.auto_reconnect:
                 self._revive()
             if monotonic() > self._listened + LISTEN_AFTER and not self._undisturbed():
@@ -296,35 +296,14 @@ class Link:
 
     def _clean_up(self, cancelling: Cancelling) -> None:
         """Behind a cancelled operation: make the connection free for the next one, if it is whole."""
-        session = self.core.session
+        core, session = self.core, self.core.session
+        whole = not (core.unsettled or session.broken)
+        core.unsettled = True
         self._cancelling = session.stop = None
-        if not session.broken:
-            try:
-                self._drive(self.core.abandon(), cancelling.until, "cancel_grace")
-            except (Error, ProtocolError) as failure:
-                session.fail(failure)
-
-    def _begin_behind(self, run: Run) -> None:
-        """Let a run begin that is not the first of the list.
-
-        Raises:
-            ProgrammingError: another one is going on.
-        """
-        if (holder := self._before(run)) is not None:
-            run[0].close()  # so that it is known to have ended, should Ctrl-C keep it from leaving
-            raise ProgrammingError(_in_use(holder))
-
-    def _before(self, run: Run) -> int | None:
-        """The thread whose operation is running before `run`; None if `run` is the first.
-
-        Removes runs that have ended, and were kept from leaving by Ctrl-C.
-        """
-        while (first := self._runs[0]) is not run:
-            if first[0].gi_frame is not None:  # type: ignore[attr-defined]  # it is a generator
-                return first[1]
-            with suppress(ValueError):  # another thread did it
-                self._runs.remove(first)
-        return None
+        if whole:
+            with suppress(Error, ProtocolError):
+                self._drive(core.abandon(), cancelling.until, "cancel_grace")
+                core.unsettled = False
 
     def _leave(self, run: Run) -> None:
         try:  # noqa: SIM105  # suppress() costs as much as all the rest here
@@ -347,14 +326,15 @@ class Link:
         try:
             return self._drive(operation, deadline, bound, cancels)
         except BaseException as error:
-            # One that was interrupted between two steps is closed here, which breaks the session.
-            operation.close()
+            self._end(operation, error)
             cancelling = self._cancelling
             twice = cancelling is not None and isinstance(error, KeyboardInterrupt) and error is not cancelling.stop
             if twice:
                 self.core.session.fail(error)  # Ctrl-C once more ends the cancelling
             if cancelling is not None:
                 self._clean_up(cancelling)
+            if self.core.unsettled and not self.core.session.broken:
+                self.core.session.fail(error)
             if self.core.session.broken:
                 # What was cancelled does not say that the connection is lost with it.
                 self._loss_known = cancelling is None and isinstance(error, (LostConnectionError, ProtocolError))
@@ -366,6 +346,21 @@ class Link:
                 failure.rows_done = getattr(error, "rows_done", None)  # of executemany()
                 raise failure from error
             raise
+
+    def _end(self, operation: Command[Any], error: BaseException) -> None:
+        """Close an operation that `error` interrupted, perhaps between two steps: that breaks the session."""
+        between = operation.gi_frame is not None  # type: ignore[attr-defined]  # it is a generator
+        operation.close()
+        if between and self.core.session.broken:
+            self.core.session.fail(error)
+
+    def _give_up(self) -> None:
+        """Ctrl-C has struck where an earlier operation was being put right: nobody knows what the session is like."""
+        self._cancelling = self.core.session.stop = None
+        if not self.core.session.broken:
+            self.core.session.fail(InterfaceError("an interruption left it in an unknown state"))
+        self.core.unsettled = False
+        self.drop()
 
     def _drive(self, operation: Command[T], deadline: float | None, bound: str, cancels: bool = False) -> T:
         send = operation.send
@@ -393,7 +388,8 @@ class Link:
                 done = cancelling.fate == Fate.OVER and self.core.session.state == State.READY
                 if not done or not isinstance(cancelling.stop, QueryTimeout):
                     raise cancelling.stop from None
-                self._clean_up(cancelling)  # it was done before it could be ended
+                # It was done before it could be ended, and nothing was sent that could end another one.
+                self._cancelling = self.core.session.stop = None
             return ended.value  # type: ignore[no-any-return]
 
     # Errors
@@ -450,11 +446,11 @@ class Link:
         closed under a running system call may be somebody else's by then.
         """
         self._ending = True
-        run = (_standing(), get_ident())
+        run = (standing(), get_ident())
         try:
             self._runs.append(run)
             transport = self._transport
-            if self._before(run) is None:
+            if self._runs.before(run) is None:
                 self._say_goodbye()
             elif transport is not None:
                 with suppress(OSError):
@@ -477,14 +473,3 @@ class Link:
         if transport is not None:
             transport.close()
             self._transport = None  # last: should Ctrl-C strike before, it is known that there is something to close
-
-
-def _standing() -> Command[None]:
-    """What stands for a run that is no single operation; it lasts until it is closed."""
-    yield b""
-
-
-def _in_use(holder: int) -> str:
-    if holder == get_ident():
-        return "The connection is already in use by this thread: a statement is running (signal handler or callback?)"
-    return f"The connection is in use by thread {holder}; this is thread {get_ident()}. Use one connection per thread"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 from contextlib import suppress
 
-from mariadb_protocol import StartTLS
+from mariadb_protocol import Interrupt, StartTLS
 
 from .dial import LONGEST_WAIT, remaining
 from .threads import monotonic
@@ -105,7 +105,7 @@ class Transport:
         """Write what an operation yields; return what it is to be resumed with.
 
         Args:
-            event: bytes to be answered, `Send` or `StartTLS`.
+            event: bytes to be answered, `Send`, `StartTLS` or `Interrupt`.
             deadline: monotonic time by which it must be done; None: no bound.
 
         Raises:
@@ -132,6 +132,9 @@ class Transport:
                 except BlockingIOError:
                     pass
             return self.exchange(b"", None)
+        if type(event) is Interrupt:
+            self.waiting = True
+            raise event.error
         data = event if type(event) is bytes else event.data  # type: ignore[union-attr]
         if deadline is not None and monotonic() >= deadline:
             self.waiting = not data

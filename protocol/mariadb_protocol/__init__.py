@@ -40,7 +40,7 @@ from .errors import (
     UnsupportedValueError,
     ValueRangeError,
 )
-from .events import Send, StartTLS
+from .events import Interrupt, Send, StartTLS
 from .handshake import Credentials, login
 from .messages import ColumnDefinition, ErrPacket, Greeting, OkPacket
 from .security import Channel, Proof, Security, Verified
@@ -53,6 +53,7 @@ __all__ = [
     "Credentials",
     "ErrPacket",
     "Greeting",
+    "Interrupt",
     "LimitExceeded",
     "LocalInfileRequest",
     "LocalProtocolError",

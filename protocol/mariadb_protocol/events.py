@@ -4,6 +4,8 @@
 * `Send`: write its bytes and resume at once with whatever has arrived, or with `None`.
 * `StartTLS`: write its bytes, switch to TLS, enter what was found into it, and resume with `None`. Nothing may have
   been received beyond what the generator was given.
+* `Interrupt`: go on as if its error had struck while an answer was waited for: cancel, and resume with the answer as it
+  is then, or raise the error.
 
 One yield per round trip. A generator that does not end by `return` has broken its session for good.
 """
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Optional, TypeVar, Union
 
     T = TypeVar("T")
-    Event = Union[bytes, "Send", "StartTLS"]
+    Event = Union[bytes, "Send", "StartTLS", "Interrupt"]
     # A command whose answer is a T.
     Command = Generator[Event, Optional[bytes], T]
 
@@ -45,3 +47,16 @@ class StartTLS:
         self.data = data
         self.verified = ""
         self.certificate = b""
+
+
+class Interrupt:
+    """Ctrl-C has struck in the generator, at a time when the server was working.
+
+    Attributes:
+        error: the exception.
+    """
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error

@@ -17,6 +17,7 @@ import mariadb_protocol as protocol
 from mariadb_protocol import (
     ErrPacket,
     Greeting,
+    Interrupt,
     LocalInfileRequest,
     LocalProtocolError,
     OkPacket,
@@ -430,6 +431,8 @@ def drive(operation: Command[Any], peer: Peer, most: int, early: bool = False) -
                 peer.hear(event.data)
                 event.verified, event.certificate = peer.tls
                 event = operation.send(peer.arrived() if early else None)
+            elif isinstance(event, Interrupt):
+                event = operation.send(peer.receive())
             else:
                 assert type(event) is bytes
                 if event:

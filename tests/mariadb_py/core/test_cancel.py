@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mariadb_protocol.constants import Capability, Status
+from mariadb_py.core import twophase
 from mariadb_py.core.cancel import Fate, kill_query
 from mariadb_py.core.connection import ConnectionCore
 from mariadb_py.core.cursor import CursorCore
@@ -150,7 +151,7 @@ def test_tpc_finish_restores_autocommit(reply: bytes) -> None:
     xid = Xid(1, "a", "b")
     steps = [says(b"SET autocommit=1"), server(ok(status=AUTO)), cancels(made, b"XA COMMIT " + xid.sql), server(reply)]
     steps += [says(b"SET autocommit=0"), server(ok(status=0))]
-    operation = made.tpc_finish(True, xid)
+    operation = twophase.finish(made, True, xid)
     if reply == KILLED:
         with pytest.raises(OperationalError):
             play(operation, *steps)
@@ -192,13 +193,13 @@ def test_the_rollback_of_a_bulk_is_cancelled() -> None:
 
 
 def test_a_bulk_that_cannot_be_rolled_back() -> None:
-    """With autocommit it would be committed: the session is given up."""
+    """With autocommit it would be committed: the driver has to give the session up."""
     made = ready(AUTO)
     steps = [*PREPARES, *OFF, BULK, server(err(1264, b"out of range", b"22003"))]
     steps += [says(ROLLBACK), server(err(1205, b"no", b"HY000"))]
     with pytest.raises(OperationalError, match=r"^no$"):
         play(updates(made), *steps)
-    assert made.session.broken
+    assert made.unsettled
 
 
 def test_abandon_lets_the_cancelling_hit_nothing_else() -> None:

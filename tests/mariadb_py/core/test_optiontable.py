@@ -405,19 +405,18 @@ def test_client_flag_asks_for_tls_too() -> None:
     assert values(options(client_flag=Capability.SSL)) == {**with_tls(), "client_flag": Capability.SSL}
 
 
-@pytest.mark.parametrize("name", sorted({*PATHS, "tls_peer_fp"}))
+@pytest.mark.parametrize("name", sorted({*PATHS, "ssl_cipher", "tls_peer_fp"}))
 @pytest.mark.parametrize("blank", ["", " ", "\n"])
 def test_a_blank_text_does_not_switch_tls_off(name: str, blank: str) -> None:
     """It may come from a variable that is not set."""
     for make in (options, from_text):
-        with pytest.raises(ProgrammingError, match=f"^{name} (is a path|has no fingerprint); None for none"):
+        with pytest.raises(ProgrammingError, match=f"^{name} (is a path|has no (fingerprint|cipher)); None for none"):
             make(**{name: blank})
 
 
-@pytest.mark.parametrize("name", ["ssl_passphrase", "ssl_cipher"])
-def test_an_empty_text_asks_for_nothing(name: str) -> None:
-    assert values(options(**{name: ""})) == DEFAULTS
-    assert values(from_text(**{name: ""})) == {**DEFAULTS, "default_file": "F"}
+def test_an_empty_passphrase_is_none() -> None:
+    assert values(options(ssl_passphrase="")) == DEFAULTS
+    assert values(from_text(ssl_passphrase="")) == {**DEFAULTS, "default_file": "F"}
 
 
 @pytest.mark.parametrize(

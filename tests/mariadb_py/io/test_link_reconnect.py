@@ -9,6 +9,7 @@ import pytest
 from mariadb_protocol import State
 from mariadb_protocol.constants import Capability, Status
 from mariadb_protocol.handshake import WANTED
+from mariadb_py.core import twophase
 from mariadb_py.exceptions import (
     IntegrityError,
     LostConnectionError,
@@ -92,7 +93,7 @@ VARIABLES = "variables, temporary tables or locks of the session"
     ("prepare", "reason"),
     [
         (lambda core: core.command(b"BEGIN"), "a transaction"),
-        (lambda core: core.tpc_begin(_xid()), "a transaction"),
+        (lambda core: twophase.begin(core, _xid()), "a transaction"),
         (lambda core: core.change_user(core.options.user, core.options.password, "test"), "another user"),
         (lambda core: core.command(b"SET @a = 1"), VARIABLES),
         (lambda core: core.command(b"SET time_zone = '+01:00'"), VARIABLES),

@@ -1,0 +1,73 @@
+"""What a connection does in a distributed transaction (XA): the sequence of commands behind each `tpc_` method.
+
+Operations as those of `core.connection`; the statements are `core.tpc`'s business.
+"""
+
+from __future__ import annotations
+
+from mariadb_protocol import ErrPacket, ResultSet, query
+
+from ..exceptions import DatabaseError, InterfaceError, ProgrammingError
+from .failure import server_error
+from .tpc import recovered, unconverted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from mariadb_protocol.events import Command
+
+    from .connection import ConnectionCore
+    from .tpc import Xid
+
+
+def begin(core: ConnectionCore, xid: Xid) -> Command[None]:
+    """Begin a transaction of a transaction manager."""
+    yield from core.command(core.tpc.begin(xid))
+    core.tpc.begun(xid)
+
+
+def prepare(core: ConnectionCore) -> Command[None]:
+    """The first phase of the transaction in progress."""
+    for statement in core.tpc.prepare():
+        yield from core.command(statement)
+
+
+def finish(core: ConnectionCore, commit: bool, xid: Xid | None) -> Command[None]:
+    """Commit or roll back the transaction in progress, or one that was recovered."""
+    autocommit = core.autocommit
+    if xid is not None and xid != core.tpc.xid and not autocommit:
+        # The server finishes a recovered transaction only outside of any other, and without autocommit is in one.
+        if core.in_transaction:
+            raise ProgrammingError(f"{xid!r} cannot be finished while a transaction is open")
+        core.unsettled = True
+        yield from core.set_autocommit(True)
+    try:
+        for statement in core.tpc.finish(commit, xid):
+            yield from core.claim(None)
+            try:
+                run = core.command(statement)
+                yield from core.committing(run) if statement.startswith(b"XA COMMIT") else run
+            except DatabaseError:
+                # After a deadlock, or a phase that failed, the server has ended the transaction's work already.
+                if commit or core.session.broken or not statement.startswith(b"XA END "):
+                    raise
+    finally:
+        core.session.stop = None  # also one that was cancelled leaves the session as it was
+        if core.unsettled and not core.session.broken:
+            yield from core.settling(core.set_autocommit(autocommit))
+
+
+def recover(core: ConnectionCore) -> Command[list[Xid]]:
+    """All prepared transactions on the server."""
+    yield from core.claim(None)
+    mariadb = core.session.mariadb
+    # MySQL would send any bytes labelled as UTF-8.
+    answer = yield from query(core.session, b"XA RECOVER" if mariadb else b"XA RECOVER CONVERT XID")
+    if isinstance(answer, ErrPacket):
+        raise server_error(answer)
+    rows = answer.rows if isinstance(answer, ResultSet) else []
+    try:
+        if not mariadb:
+            rows = [(*sizes, unconverted(data)) for *sizes, data in rows]
+        return [recovered(*row) for row in rows]
+    except (TypeError, ValueError):
+        raise InterfaceError("the server's answer to XA RECOVER is no list of transactions") from None
