@@ -7,6 +7,7 @@ from collections import deque
 from .connection import Connection
 from .core.options import MAX_POOL_SIZE, ConnectOptions, PoolOptions
 from .core.pool import Check, Close, Fail, Give, Open, PoolCore, Reset
+from .core.restore import restore
 from .exceptions import DuplicatePoolError, Error, PoolError, ProgrammingError
 from .io.link import Link
 from .io.optionfile import SOURCES
@@ -199,7 +200,7 @@ class ConnectionPool:
         """Make a connection that was used elsewhere as good as new."""
         if not link.settle():
             raise ProgrammingError("The connection cannot go to others: it is lost, in use, or has changed its user")
-        link.run(link.core.restore())
+        link.run(restore(link.core))
 
     def set_config(self, **keywords: Any) -> None:
         """Set how connections are opened from now on, and options of the pool; what is open stays as it is.
@@ -306,7 +307,7 @@ class ConnectionPool:
         timeout = core.options.connect_timeout
         ok = True
         try:
-            operation = core.restore() if self._own.reset else core.end_transaction()
+            operation = restore(core) if self._own.reset else core.end_transaction()
             link.run(operation, None if timeout is None else monotonic() + timeout, "connect_timeout")
         except Error:
             ok = False  # the connection is closed, and opened anew for a later borrower

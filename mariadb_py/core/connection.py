@@ -84,6 +84,7 @@ class ConnectionCore:
         tpc: the transaction of a transaction manager, in progress or not.
         user: name of the account that is logged in.
         password: what it has logged in with at first.
+        role: role that the session has after the login, as a statement sets it; None: not known, and not restored.
         user_changed: change_user() was called, so that the session is not the one of `options` any more.
         unsettled: for the time being the session is not what the user takes it for. Should that last longer than an
             operation, the session has to be given up.
@@ -92,7 +93,8 @@ class ConnectionCore:
 
     __slots__ = (
         *("_attributes", "_generation", "_read_file", "_streaming"),
-        *("auto_reconnect", "options", "password", "session", "statements", "tpc", "unsettled", "user", "user_changed"),
+        *("auto_reconnect", "options", "password", "role", "session", "statements", "tpc", "unsettled", "user"),
+        *("user_changed",),
     )
 
     def __init__(self, options: ConnectOptions, read_file: Callable[[bytes], Iterator[bytes]]) -> None:
@@ -121,6 +123,7 @@ class ConnectionCore:
         self.tpc = Transaction()
         self.user = options.user
         self.password: str | bytes | None = None
+        self.role: bytes | None = None
         self.user_changed = self.unsettled = False
         # The cursor whose unbuffered result is not read to its end, by a weak reference.
         self._streaming: Callable[[], CursorCore | None] | None = None
@@ -141,32 +144,21 @@ class ConnectionCore:
         outcome = yield from login(self.session, credentials(options, self._attributes, *who))
         if isinstance(outcome, ErrPacket):
             raise login_error(outcome, self.session)
-        yield from self._set_up()
-
-    def restore(self) -> Command[None]:
-        """Make the session what it was after `open()`: COM_RESET_CONNECTION, and what that does not bring back."""
-        yield from self._reset()
-        database = self.options.database
-        if database is not None:
-            # Asked for even where the tracker says nothing changed: the user can switch the tracker off.
-            yield from self.select_db(database)
-        elif self.session.schema is not None:
-            raise InterfaceError(f"a default database cannot be unset: {self.session.schema!r} stays selected")
-        # Last, as in a login: init_command finds the database that it found there.
-        yield from self._set_up()
+        yield from self.set_up()
 
     def reset(self) -> Command[None]:
         """COM_RESET_CONNECTION, then init_command, character set and autocommit as after `open()`.
 
         The default database stays.
         """
-        yield from self._reset()
-        yield from self._set_up()
-
-    def _reset(self) -> Command[None]:
         yield from self.claim(None)
-        self.session.variables.clear()
+        self.forget()
         _raise_error((yield from reset_connection(self.session)))
+        yield from self.set_up()
+
+    def forget(self) -> None:
+        """Forget what a reset of the session ends."""
+        self.session.variables.clear()
         self.statements.forget()
         self.tpc = Transaction()
 
@@ -179,16 +171,15 @@ class ConnectionCore:
         outcome = yield from change_user(self.session, login_data)
         if isinstance(outcome, ErrPacket):
             raise login_error(outcome, self.session)
-        self.statements.forget()
-        self.tpc = Transaction()
+        self.forget()
         self.user = user
-        yield from self._set_up()
+        yield from self.set_up()
 
     def quit(self) -> Command[None]:
         """Say goodbye."""
         yield from quit_(self.session)
 
-    def _set_up(self) -> Command[None]:
+    def set_up(self) -> Command[None]:
         """Finish the session; one that is not as the user asked for, such as in autocommit mode, must not be used."""
         try:
             yield from self._configure()
@@ -204,24 +195,38 @@ class ConnectionCore:
             command = encode_text(self.options.init_command, "init_command")
             yield from self.command(command)
             mode.suspect = b"SQL_MODE" in command.upper()
-        variables = self.session.variables
-        assignments = []
-        tracks = not self.session.mariadb and self.session.negotiated(Capability.SESSION_TRACK)
-        if tracks:  # what is assigned before is not reported
-            assignments.append(sqlmode.TRACK)
-        if any(variables.get(name) != CHARSET for name in _CHARSET_VARIABLES):
-            assignments.append(b"NAMES utf8mb4")
-        if self.autocommit != self.options.autocommit:
-            assignments.append(b"autocommit=%d" % self.options.autocommit)
-        if self.options.read_only:
-            assignments.append(b"tx_read_only=1" if self.session.mariadb else b"transaction_read_only=1")
-        if self.auto_reconnect:
-            assignments.append(_TRACK_CHANGES[4:])
-        if tracks or mode.uncertain:
-            assignments.append(sqlmode.REPORT)
+        assignments = self.assignments(self.charset_known, self.autocommit == self.options.autocommit, mode.uncertain)
         if assignments:
             yield from self.command(b"SET " + b",".join(assignments))
-        mode.trust()
+        self.configured()
+
+    def assignments(self, charset: bool, autocommit: bool, uncertain: bool) -> list[bytes]:
+        """What SET has to assign.
+
+        Args:
+            charset, autocommit: these are known to be as they should be.
+            uncertain: sql_mode is in doubt.
+        """
+        session = self.session
+        assignments = []
+        tracks = not session.mariadb and session.negotiated(Capability.SESSION_TRACK)
+        if tracks:  # what is assigned before is not reported
+            assignments.append(sqlmode.TRACK)
+        if not charset:
+            assignments.append(b"NAMES utf8mb4")
+        if not autocommit:
+            assignments.append(b"autocommit=%d" % self.options.autocommit)
+        if self.options.read_only:
+            assignments.append(b"tx_read_only=1" if session.mariadb else b"transaction_read_only=1")
+        if self.auto_reconnect:
+            assignments.append(_TRACK_CHANGES[4:])
+        if tracks or uncertain:
+            assignments.append(sqlmode.REPORT)
+        return assignments
+
+    def configured(self) -> None:
+        """The session is as the options say."""
+        self.statements.mode.trust()
         self.session.changed = self.statements.untracked = self.statements.asked = False
 
     # Facts
@@ -235,6 +240,12 @@ class ConnectionCore:
     def in_transaction(self) -> bool:
         """A transaction is open, as the server last said."""
         return bool(self.session.status & Status.IN_TRANS)
+
+    @property
+    def charset_known(self) -> bool:
+        """The session uses our character set, as the server last said."""
+        variables = self.session.variables
+        return all(variables.get(name) == CHARSET for name in _CHARSET_VARIABLES)
 
     @property
     def idle(self) -> bool:

@@ -13,6 +13,7 @@ Source: MariaDB documentation, "Client/Server Protocol".
 
 from __future__ import annotations
 
+from .commands.batch import read_batch, send_batch
 from .commands.change_user import change_user
 from .commands.query import query
 from .commands.result import LocalInfileRequest, ResultSet, next_result, read_rows, refuse_local_data, send_local_data
@@ -86,11 +87,13 @@ __all__ = [
     "prepare_and_execute",
     "query",
     "quit_",
+    "read_batch",
     "read_bulk",
     "read_rows",
     "refuse_local_data",
     "reset_connection",
     "reset_statement",
+    "send_batch",
     "send_bulk",
     "send_local_data",
     "send_long_data",

@@ -7,6 +7,7 @@ The state table below is read by the code, by tests and by people:
                      MORE_RESULTS --next_result--> STREAMING | MORE_RESULTS | READY
     execute, prepare_and_execute: as query; query --> LOCAL_DATA --send_local_data--> as query
     READY --send_bulk--> BULK_SENT --read_bulk--> READY | MORE_RESULTS
+    READY --send_batch--> BATCH_SENT --read_batch--> READY
     any command while it runs: BUSY; ended by anything but `return`: BROKEN, for good
     behind a refused login, and quit: CLOSED
 
@@ -50,6 +51,7 @@ class State:
     MORE_RESULTS = "more results"
     LOCAL_DATA = "waiting for a local file"
     BULK_SENT = "waiting for the answer to a bulk execution"
+    BATCH_SENT = "waiting for the answers to several commands"
     BROKEN = "broken"
     CLOSED = "closed"
 
@@ -71,6 +73,8 @@ TRANSITIONS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "reset_statement": (_READY, _READY),
     "send_bulk": (_READY, frozenset({State.BULK_SENT})),
     "read_bulk": (frozenset({State.BULK_SENT}), frozenset({State.READY, State.MORE_RESULTS})),
+    "send_batch": (_READY, frozenset({State.BATCH_SENT})),
+    "read_batch": (frozenset({State.BATCH_SENT}), _READY),
     "read_rows": (frozenset({State.STREAMING}), _AFTER_RESULT),
     "next_result": (frozenset({State.MORE_RESULTS}), _AFTER_STATEMENT),
     "send_local_data": (frozenset({State.LOCAL_DATA}), _AFTER_RESULT),
@@ -79,7 +83,7 @@ TRANSITIONS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "init_db": (_READY, _READY),
     "reset_connection": (_READY, _READY),
     "change_user": (_READY, _AFTER_LOGIN),
-    "quit": (frozenset({State.READY, State.STREAMING, State.MORE_RESULTS}), frozenset({State.CLOSED})),
+    "quit": (_AFTER_RESULT | {State.BATCH_SENT}, frozenset({State.CLOSED})),
 }
 
 SHORT_VALUE = 128  # characters of a variable; of such it takes thousands to fill their limit
@@ -115,6 +119,7 @@ class Session:
         security: what the user demands and permits.
         channel: how the bytes travel.
         plugin: authentication plugin that answered last; "" if the server wanted no answer.
+        unanswered: sequence ids of the answers that `read_batch` has to read.
         stop: raised once in the place of the next command; None: it may begin.
         cause: what broke the session, None while it is whole.
     """
@@ -137,7 +142,7 @@ class Session:
             "prepared",
         ),
         *("metadata", "row_metadata", "schema", "shape", "shapes", "state", "status", "stream"),
-        *("plugin", "refusals", "security", "stop", "variables", "warnings"),
+        *("plugin", "refusals", "security", "stop", "unanswered", "variables", "warnings"),
     )
 
     def __init__(
@@ -164,6 +169,7 @@ class Session:
         self.refusals: list[str] = []
         self.plugin = ""
         self.stop: BaseException | None = None
+        self.unanswered: list[tuple[int, int]] = []
         self.security = security or Security()
         self.channel = Channel(local)
         self.cause: str | None = None

@@ -14,6 +14,7 @@ from mariadb_py.core.connection import ConnectionCore
 from mariadb_py.core.cursor import CursorCore
 from mariadb_py.core.many import execute_many
 from mariadb_py.core.options import ConnectOptions
+from mariadb_py.core.restore import restore
 from mariadb_py.exceptions import (
     Error,
     IntegrityError,
@@ -314,7 +315,7 @@ def test_restore_selects_the_database(wanted: str | None, present: str | None, s
     steps += [client(b"\x02d"), server(ok(status=0))] if selects else []
     # Last, as in a login: init_command may need the database.
     steps += [client(b"\x03X"), server(ok(status=0)), client(SET_NAMES), server(ok(status=0))]
-    play(made.restore(), *steps)
+    play(restore(made), *steps)
     assert made.session.schema == wanted
 
 
@@ -323,7 +324,7 @@ def test_restore_cannot_unset_a_database() -> None:
     made.session.schema = "stays"
     steps = [client(b"\x1f"), server(ok(status=0))]
     with pytest.raises(InterfaceError, match="a default database cannot be unset: 'stays' stays selected"):
-        play(made.restore(), *steps)
+        play(restore(made), *steps)
 
 
 def test_change_user_sets_the_session_up_and_is_remembered() -> None:

@@ -1,0 +1,54 @@
+"""Several commands in one write, each of which is answered by one packet; the answers are read later.
+
+    client: command, command, ...
+    server: OK | ERR for each, in their order
+
+A command behind one that fails is run all the same. Not every server and proxy that speaks the protocol takes a command
+before it has answered the last one. Source: MariaDB documentation, page "0-Packet".
+"""
+
+from __future__ import annotations
+
+from ..constants import Status
+from ..errors import RemoteProtocolError
+from ..events import Send
+from ..session import Session, State, command
+from .utility import read_outcome
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..events import Command
+    from .utility import Outcome
+
+
+@command("send_batch")
+def send_batch(session: Session, requests: Sequence[tuple[int, bytes]]) -> Command[None]:
+    """Send commands, and do not wait; `read_batch` reads the answers.
+
+    Args:
+        session: a session in state READY.
+        requests: code and argument of each; none may have a result set, or ask for a file.
+    """
+    stream = session.stream
+    parts = []
+    for code, argument in requests:
+        parts.append(stream.command(bytes((code,)), argument))
+        session.unanswered.append(stream.ids())
+    stream.feed_early((yield Send(b"".join(parts))))
+    session.after = State.BATCH_SENT
+
+
+@command("read_batch")
+def read_batch(session: Session) -> Command[list[Outcome]]:
+    """The answers to the commands of `send_batch`."""
+    stream = session.stream
+    outcomes = []
+    for ids in session.unanswered:
+        stream.expect(ids)
+        outcomes.append(read_outcome(session, (yield from stream.read())))
+        if session.status & Status.MORE_RESULTS_EXISTS:
+            raise RemoteProtocolError("another result follows where one packet was to come")
+    session.unanswered.clear()
+    return outcomes
