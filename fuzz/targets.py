@@ -26,15 +26,17 @@ from mariadb_protocol import (
     prepare,
     prepare_and_execute,
     query,
+    read_batch,
     read_bulk,
     read_rows,
+    send_batch,
     send_bulk,
     send_local_data,
 )
 from mariadb_protocol.auth import PLUGINS
 from mariadb_protocol.binary import encode
 from mariadb_protocol.compression import CompressedStream
-from mariadb_protocol.constants import Capability, Limits, Status
+from mariadb_protocol.constants import Capability, Com, Limits, Status
 from mariadb_protocol.crypto import Crypto, rsa
 from mariadb_protocol.handshake import WANTED
 from mariadb_protocol.messages import Greeting
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
 
 # Small, so that the inputs that reach them are small.
 LIMITS = Limits(packet_size=1 << 20, columns=512)
+BATCH = ((Com.RESET_CONNECTION, b""), (Com.INIT_DB, b"test"), (Com.QUERY, b"SET NAMES utf8mb4"))
 CREDENTIALS = Credentials(b"user", b"password", b"test", {"_client_name": "fuzz"})
 
 
@@ -82,10 +85,10 @@ def ready_session(capabilities: int = WANTED) -> Session:
     return session
 
 
-def _exchange(session: Session, operation: Command[Any], stream: Iterator[bytes]) -> None:
+def _exchange(session: Session, operation: Command[Any], stream: Iterator[bytes], early: bool = False) -> None:
     """Run a command and what naturally follows it; afterwards the session is whole, or refuses everything."""
     try:
-        drive(operation, stream)
+        drive(operation, stream, early)
         for _ in range(1000):
             if session.state == State.STREAMING:
                 drive(read_rows(session, 1), stream)
@@ -95,6 +98,8 @@ def _exchange(session: Session, operation: Command[Any], stream: Iterator[bytes]
                 drive(send_local_data(session, (b"a", b"b")), stream, True)
             elif session.state == State.BULK_SENT:
                 drive(read_bulk(session), stream)
+            elif session.state == State.BATCH_SENT:
+                drive(read_batch(session), stream)
             else:
                 break
     except ProtocolError:
@@ -186,6 +191,14 @@ def fuzz_bulk(data: bytes) -> None:
     _exchange(session, read_bulk(session), stream)
 
 
+def fuzz_batch(data: bytes) -> None:
+    """Several commands in one write, in frames or not, against a server that may answer before its turn."""
+    session, flags, stream = _with_flags(data)
+    if flags & 4:
+        session.stream = CompressedStream(LIMITS.packet_size)
+    _exchange(session, send_batch(session, BATCH), stream, bool(flags & 8))
+
+
 def fuzz_local(data: bytes) -> None:
     """A server that asks for files."""
     session, _, stream = _with_flags(data)
@@ -244,6 +257,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "prepare": fuzz_prepare,
     "execute": fuzz_execute,
     "bulk": fuzz_bulk,
+    "batch": fuzz_batch,
     "local": fuzz_local,
     "compressed": fuzz_compressed,
     "framed": fuzz_framed,

@@ -35,14 +35,18 @@ from .exceptions import (
     LostConnectionError,
     NotSupportedError,
     OperationalError,
+    PoolClosed,
     PoolError,
+    PoolQueueFull,
+    PoolTimeout,
     ProgrammingError,
     QueryTimeout,
     SecurityWarning,
     UntrustedCertificateError,
     Warning,
 )
-from .pool import _CONNECTION_POOLS, ConnectionPool
+from .lease import NullPool
+from .pool import _CONNECTION_POOLS, ConnectionPool, create_pool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,8 +94,12 @@ __all__ = [
     "InternalError",
     "LostConnectionError",
     "NotSupportedError",
+    "NullPool",
     "OperationalError",
+    "PoolClosed",
     "PoolError",
+    "PoolQueueFull",
+    "PoolTimeout",
     "ProgrammingError",
     "QueryTimeout",
     "SecurityWarning",
@@ -109,6 +117,7 @@ __all__ = [
     "client_version_info",
     "connect",
     "constants",
+    "create_pool",
     "fieldinfo",
     "mariadbapi_version",
     "paramstyle",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .core.connection import ConnectionCore
-    from .core.pool import Slot
+    from .core.pool.slot import Slot
     from .pool import ConnectionPool
 
 
@@ -45,12 +45,13 @@ class Connection(ConnectionFacts):
     NotSupportedError = exceptions.NotSupportedError
     PoolError = exceptions.PoolError
 
+    _link: Link | None = None
+    # For a handle to a pool's connection: the pool, the slot that it came from, and how often that had been given out.
+    _pool: ConnectionPool | None = None
+    _slot: Slot | None = None
+    _lease = 0
+
     def __init__(self, uri: str | None = None, **keywords: Any) -> None:
-        self._link: Link | None = None
-        # For a handle to a pool's connection: the pool, the slot that it came from, and the request that got it.
-        self._pool: ConnectionPool | None = None
-        self._slot: Slot | None = None
-        self._request: object = None
         link = Link(ConnectOptions.from_keywords({"uri": uri, **keywords}, SOURCES))
         self._observe(link)
         link.connect()
@@ -69,13 +70,6 @@ class Connection(ConnectionFacts):
                 callback(connection, {name: value})
 
         link.observer = report
-
-    @classmethod
-    def _for_pool(cls) -> Connection:
-        """A handle for a pool to fill in; after `close()` it is dead, whoever uses the connection then."""
-        connection = cls.__new__(cls)
-        connection._link = connection._pool = connection._slot = connection._request = None
-        return connection
 
     def _link_or_raise(self) -> Link:
         link = self._link
@@ -199,24 +193,25 @@ class Connection(ConnectionFacts):
         Raises:
             ProgrammingError: it is closed already (one from a pool may be closed twice).
         """
-        if self._pool is not None:
-            self._return(self._pool)
+        pool = self._pool
+        if pool is not None:
+            # Back to it; this handle is dead from then on, whatever interrupts it.
+            slot, link = self._slot, self._link
+            if link is None or slot is None:
+                return
+            try:
+                self._link = None
+                pool._release(slot, link)
+            except BaseException:
+                self._link = None
+                pool._abandon(slot, self._lease)
+                raise
+            self._slot = None
             return
         link, self._link = self._link, None
         if link is None:
             raise ProgrammingError("Invalid connection or not connected")
         link.close()
-
-    def _return(self, pool: ConnectionPool) -> None:
-        """Give the connection back to the pool; this handle is dead from then on, whatever interrupts it."""
-        try:
-            link, self._link = self._link, None
-            if link is not None and self._slot is not None:
-                pool._release(self._slot, link)
-        except BaseException:
-            self._link = None
-            pool._cancel(self._request)
-            raise
 
     def ping(self) -> None:
         """Ask the server for a sign of life.
@@ -355,13 +350,16 @@ class Connection(ConnectionFacts):
             self.close()
 
     def __del__(self) -> None:
-        link = getattr(self, "_link", None)
-        if link is None:
+        if self._link is None and self._slot is None:
             return
-        unclosed = "" if link.closed else f"unclosed {self!r}"
-        link.drop()
-        if self._pool is not None and self._slot is not None:
-            self._pool._lose(self._slot)
+        link, slot, pool = self._link, self._slot, self._pool
+        unclosed = "" if link is None or link.closed else f"unclosed {self!r}"
+        if link is not None:
+            link.drop()
+        if pool is not None and slot is not None:
+            if unclosed and slot.code is not None:
+                unclosed += f", borrowed at {slot.place}"
+            pool._lose(slot, self._lease)
         if unclosed:
             # Last: where warnings are errors, nothing behind it is run.
             warnings.warn(unclosed, ResourceWarning, source=self, stacklevel=2)

@@ -96,6 +96,26 @@ class PoolError(Error):
     """A connection pool cannot do what it is asked to do."""
 
 
+class PoolClosed(PoolError):
+    """The pool is closed."""
+
+
+class PoolTimeout(PoolError):
+    """Nobody gave a connection back in time, or the server could not be reached; `__cause__` is why, in that case.
+
+    Attributes:
+        stats: what `ConnectionPool.stats()` said at that moment.
+        holders: who has the connections, the longest first: (seconds, name of the thread, file:line).
+    """
+
+    stats: dict[str, object] | None = None
+    holders: tuple[tuple[float, str, str], ...] = ()
+
+
+class PoolQueueFull(PoolError):
+    """`max_waiting` others are waiting for a connection already."""
+
+
 class DuplicatePoolError(ProgrammingError, PoolError):
     """A pool of that name exists."""
 

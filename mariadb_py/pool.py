@@ -1,53 +1,73 @@
-"""The synchronous connection pool. It carries out what `core.pool` decides; no I/O happens under its lock."""
+"""The synchronous connection pools. They lend what `io.pool` has, as connections of PEP 249."""
 
 from __future__ import annotations
 
-from collections import deque
+from sys import _getframe
 
 from .connection import Connection
 from .core.options import MAX_POOL_SIZE, ConnectOptions, PoolOptions
-from .core.pool import Check, Close, Fail, Give, Open, PoolCore, Reset
+from .core.pool.slot import SlotState
+from .core.pool.stats import prometheus
 from .core.restore import restore
-from .exceptions import DuplicatePoolError, Error, PoolError, ProgrammingError
+from .exceptions import DuplicatePoolError, PoolClosed, PoolError, ProgrammingError
 from .io.link import Link
 from .io.optionfile import SOURCES
-from .io.threads import allocate_lock, allocate_rlock, held_by_this_thread, monotonic
+from .io.pool import LinkPool, Waiter
+from .io.processes import watch
+from .io.threads import allocate_lock, get_ident, monotonic, sleep
+from .lease import Lease
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from types import TracebackType
+    from collections.abc import Callable, Mapping
+    from types import CodeType, TracebackType
     from typing import Any
 
-    from .core.pool import Action, Slot
-
-PING_TIMEOUT = 1.0  # seconds that an idle connection has to answer in before it is taken for dead
+    from .core.pool.actions import Open
+    from .core.pool.slot import Slot
 
 _CONNECTION_POOLS: dict[str, ConnectionPool] = {}
 _registry_lock = allocate_lock()
+_new = Connection.__new__
+_LEASED = SlotState.LEASED
+_POLL = 0.01  # seconds between two looks at what is still borrowed from a pool that is being closed
 
 
-class _Request:
-    """One borrower, and what it gets."""
-
-    __slots__ = ("connection", "reason")
-
-    def __init__(self) -> None:
-        self.connection: Connection | None = None
-        self.reason = ""
-
-
-class ConnectionPool:
-    """A named set of connections that are opened once and borrowed many times.
+class ConnectionPool(LinkPool):
+    """A set of connections that are opened once and borrowed many times.
 
     Args:
         pool_name: name of the pool; required, and not in use by another open pool.
-        pool_size: number of connections, 1 to 64; default 5.
+        pool_size: number of connections, 1 to 64; default 5. Stands for min_size and max_size.
+        min_size, max_size: connections that are kept open, and most there can be; both are pool_size by default.
+        acquire_timeout: seconds to wait for a connection; default 0: who finds none gets an error at once.
+        max_waiting: how many may wait; default 0: any number.
+        order: "fifo" lends the connection that was idle longest, "lifo" the one that was used last; default "fifo".
         pool_reset_session, pool_reset_connection: bring the session back when a connection is returned; default True.
             Otherwise only an open transaction is rolled back.
+        pipeline_reset: send all of a reset at once, and read the answers when the connection is borrowed again; default
+            "auto": on servers that say they are MariaDB, as long as they answer as expected.
         pool_invalidation_interval, pool_validation_interval: milliseconds of idleness after which a connection has to
             answer before it is given out; default 500, 0: always. Within it, a connection that the server has closed
             is still noticed.
+        ping_timeout: seconds in which it has to answer; default 1.
+        max_lifetime: seconds after which a connection is replaced; default 1800, 0: never. A connection is replaced
+            before the server's wait_timeout, too.
+        lifetime_jitter: share of max_lifetime by which connections are replaced earlier, at random; default 0.1.
+        max_idle_time: seconds for which more connections than min_size may be idle; default 600, 0: any.
+        keepalive: seconds after which an idle connection is pinged in the background; default 0: never.
+        connect_concurrency: most connections that are opened in the background at a time; default 2.
+        backoff, max_backoff: seconds until an attempt to connect is repeated, at first, doubling, and at most; default
+            0.05 and 5. It is 0.5 at most while somebody waits.
+        leak_timeout: seconds after which a borrowed connection is reported; default 0: never.
+        on_connect: called with each connection that was opened.
+        on_reset: called with each connection that was reset; resets are waited for then.
+        check: called with each connection before it is given out, instead of a ping; what it raises means no.
+        on_event: called with the name and a dict of details of what happens: "connect", "connect_error", "discard",
+            "leak".
+        evict_errors: numbers of errors behind which a connection is not given out again.
+        fork_policy: "renew": a forked child opens connections of its own, and its parent's leases are of no use in it;
+            "keep": they are its own business. Default "renew".
         **keywords: as for `connect()`; without any, `set_config()` and `add_connection()` fill the pool.
 
     Raises:
@@ -60,102 +80,120 @@ class ConnectionPool:
         own, connection_keywords = PoolOptions.split({"pool_name": pool_name, **keywords})
         if not own.name:
             raise ProgrammingError("No pool name specified")
-        self._name = own.name
-        self._own = own
-        self._core = PoolCore(own.size, own.validation_interval)
-        # Re-entrant, so that it can be asked whether this thread has it: a signal handler or a finalizer may strike
-        # anywhere, and must not wait for what is interrupted by it.
-        self._lock = allocate_rlock()
-        self._returned: deque[tuple[Slot, Link]] = deque()  # given back by such a one
-        self._lost: list[Slot] = []  # leases collected without close(); appended to by the collector, without the lock
-        self._handles: dict[Slot, Connection] = {}  # what add_connection() returned, to be given out first
-        self._options = ConnectOptions.from_keywords(connection_keywords, SOURCES) if connection_keywords else None
-        with _registry_lock:
-            if self._name in _CONNECTION_POOLS:
-                raise DuplicatePoolError(f"Pool {self._name!r} already exists")
-            _CONNECTION_POOLS[self._name] = self
+        options = ConnectOptions.from_keywords(connection_keywords, SOURCES) if connection_keywords else None
+        self._set_up(own, options)
         try:
-            while self._options is not None and (action := self._grow()) is not None:
-                self._carry_out([action])
+            while self._options is not None and self._core.size < own.min_size:
+                action = self._grow()
+                if action is None:
+                    break
+                self._open_here(action.slot)
+            self._do(self._core.start)
         except BaseException:
             self.close()
             raise
 
+    def _set_up(self, own: PoolOptions, options: ConnectOptions | None) -> None:
+        self._handles: dict[Slot, Connection] = {}  # what add_connection() returned, to be given out first
+        super().__init__(own, options)
+        self._choose()
+        if own.name:
+            with _registry_lock:
+                if own.name in _CONNECTION_POOLS:
+                    raise DuplicatePoolError(f"Pool {own.name!r} already exists")
+                _CONNECTION_POOLS[own.name] = self
+        watch(self)
+
     # Borrowing and returning
 
-    def get_connection(self) -> Connection:
+    def get_connection(self, timeout: float | None = None) -> Connection:
         """Borrow a connection; its `close()` returns it.
 
+        Args:
+            timeout: seconds to wait for one; default `acquire_timeout`, 0: not at all.
+
         Raises:
-            PoolError: all connections are borrowed, or the pool is closed or has no configuration.
-            Error: a connection that was dead could not be opened anew within connect_timeout.
+            PoolTimeout: all connections are borrowed, or the server cannot be reached, and the time is over.
+            PoolError: none is free and `timeout` is 0, too many are waiting, or the pool is closed or has no
+                configuration.
+            Error: the server refuses the login; or a connection that was dead could not be opened anew, and `timeout`
+                is 0.
         """
-        request = _Request()
-        if held_by_this_thread(self._lock):
-            raise PoolError("The pool is busy in this very thread: get_connection() is called by a signal handler?")
-        try:
-            self._take_back()
-            with self._lock:
-                self._reclaim()
-                actions = self._core.acquire(request, monotonic())
-            self._carry_out(actions)
-            # The core keeps the request; the connection it must not keep, or nobody would notice that it was forgotten.
-            connection, request.connection = request.connection, None
-        except BaseException:
-            self._unlock()
-            self._cancel(request)
-            raise
-        if connection is None:
-            raise PoolError(request.reason)
-        return connection
+        frame = _getframe(1)
+        if self._special:
+            return self._borrow(timeout, frame.f_code, frame.f_lasti)
+        handle = _new(Connection)
+        handle._pool = self
+        now = monotonic()
+        slot = self._core.take(now)
+        if slot is not None:
+            handle._lease = slot.used
+            handle._slot = slot
+            slot.state = _LEASED
+            slot.code = frame.f_code
+            slot.lasti = frame.f_lasti
+            slot.thread = get_ident()
+            if now < slot.fresh_until and slot.peek is not None and slot.peek():
+                handle._link = slot.connection
+                return handle
+        self._lend(handle, slot, timeout, now, frame.f_code, frame.f_lasti)
+        return handle
 
-    def _cancel(self, request: object) -> None:
-        """An exception struck while a request was served, or what it got was given back."""
-        with self._lock:
-            link: Link | None = self._core.cancel(request)
-        if link is not None:
-            link.drop()
+    def _borrow(self, timeout: float | None, code: CodeType, lasti: int) -> Connection:
+        """As `get_connection()`, the long way."""
+        handle = _new(Connection)
+        handle._pool = self
+        self._lend(handle, None, timeout, monotonic(), code, lasti)
+        slot = handle._slot
+        kept = self._handles.pop(slot, None) if slot is not None else None
+        if kept is None:
+            return handle
+        kept._lease, kept._slot, kept._link = handle._lease, slot, handle._link
+        kept._observe(kept._link_or_raise())
+        handle._link = handle._slot = None
+        self._choose()
+        return kept
 
-    def _release(self, slot: Slot, link: Link) -> None:
-        """A handle was closed; never raises an Error."""
-        if held_by_this_thread(self._lock):
-            self._returned.append((slot, link))
-            return
-        try:
-            usable = link.settle()
-            with self._lock:
-                actions = self._core.release(slot, usable)
-            self._carry_out(actions)
-        except BaseException:
-            self._unlock()
-            raise
+    def _choose(self) -> None:
+        """Whether there is more to do for each borrower than to lend a connection."""
+        watches = self._options is not None and self._options.status_callback is not None
+        self._special = bool(self._handles or watches)
 
-    def _unlock(self) -> None:
-        """Give the lock back if it is still held behind the block that took it.
+    def _lend(
+        self, handle: Connection, slot: Slot | None, timeout: float | None, now: float, code: CodeType, lasti: int
+    ) -> None:
+        """Fill a handle the long way: a check is due, or somebody has to be waited for."""
+        if timeout is None:
+            timeout = self._own.acquire_timeout
+        elif isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
+            raise TypeError(f"timeout wants a number of seconds, not {type(timeout).__name__}")
+        elif not timeout >= 0:
+            raise ProgrammingError(f"timeout is a time in seconds, from 0 on, not {timeout!r}")
+        request = Waiter(now, now + timeout if timeout else None)
+        slot = self._acquire(request, slot)
+        handle._lease = slot.used
+        handle._slot = slot
+        slot.borrowed(code, lasti, request.thread)
+        handle._link = slot.connection
+        handle._observe(slot.connection)
 
-        Up to Python 3.10 Ctrl-C can strike between the last line of a with statement and its `__exit__()`.
+    def connection(self, timeout: float | None = None) -> Lease:
+        """Borrow for a `with` block: at its end commit, or roll back if an exception leaves it, and give back.
+
+        Args:
+            timeout: as for `get_connection()`.
         """
-        while held_by_this_thread(self._lock):
-            self._lock.release()
+        return Lease(self, timeout)
 
-    def _take_back(self) -> None:
-        """Do what `_release()` could not do at once."""
-        while self._returned:
-            try:
-                slot, link = self._returned.popleft()
-            except IndexError:  # another thread was faster
-                return
-            self._release(slot, link)
-
-    def _lose(self, slot: Slot) -> None:
-        """A handle was collected, its link is closed. Called by the garbage collector, so it takes no lock."""
-        self._lost.append(slot)
-
-    def _reclaim(self) -> None:
-        """Take back the places of collected handles; called under the lock."""
-        while self._lost:
-            self._core.lost(self._lost[0])
-            del self._lost[0]  # behind it: should Ctrl-C strike in between, it is done again
+    def _call(self, hook: Callable[[Any], object], link: Link) -> None:
+        handle = _new(Connection)
+        handle._link = link
+        try:
+            hook(handle)
+        finally:
+            handle._link = None
+        link.run(link.core.claim(None))
+        link.run(link.core.end_transaction())
 
     # Contents
 
@@ -174,33 +212,48 @@ class ConnectionPool:
             Error: a connection could not be opened, or reset.
         """
         if connection is None and self._options is None:
-            raise PoolError(f"Couldn't get configuration for pool {self._name}")
+            raise PoolError(f"Couldn't get configuration for pool {self.pool_name}")
         if connection is not None and (not isinstance(connection, Connection) or connection._pool is not None):
             raise ProgrammingError("Passed parameter is not a connection object")
         link = connection._link_or_raise() if connection is not None else None
         action = self._grow()
         if action is None:
-            reason = f"Can't add connection to pool {self._name}: No free slot available ({self.pool_size})."
-            raise PoolError("Pool is closed" if self._core.closed else reason)
+            reason = f"Can't add connection to pool {self.pool_name}: No free slot available ({self.pool_size})."
+            raise PoolClosed("Pool is closed") if self._core.closed else PoolError(reason)
+        slot = action.slot
+        handle = _new(Connection) if connection is None else connection
         try:
             if link is not None:
-                self._clean(link)
+                self._adopt(link)
+                handle._link = None
+            handle._pool, handle._slot = self, slot
+            self._handles[slot] = handle
+            self._choose()
+            if link is None:
+                self._open_here(slot)
+            else:
+                self._do(self._core.opened, slot, link)
         except BaseException:
-            self._give_up(action)
+            self._handles.pop(slot, None)
+            with self._lock:
+                self._core.forgo(slot)
             raise
-        handle = self._handles[action.slot] = connection or Connection._for_pool()
-        handle._link = None
-        handle._pool, handle._slot = self, action.slot
-        self._carry_out([action] if link is None else self._opened(action.slot, link))
         if self._core.closed:  # by another thread meanwhile, and the connection with it
-            raise PoolError("Pool is closed")
+            raise PoolClosed("Pool is closed")
         return handle
 
-    def _clean(self, link: Link) -> None:
+    def _adopt(self, link: Link) -> None:
         """Make a connection that was used elsewhere as good as new."""
         if not link.settle():
             raise ProgrammingError("The connection cannot go to others: it is lost, in use, or has changed its user")
-        link.run(restore(link.core))
+        timeout = link.core.options.connect_timeout
+        until = None if timeout is None else monotonic() + timeout
+        link.run(restore(link.core), until, "connect_timeout")
+        self._welcome(link)
+
+    def _grow(self) -> Open | None:
+        with self._lock:
+            return self._core.grow()
 
     def set_config(self, **keywords: Any) -> None:
         """Set how connections are opened from now on, and options of the pool; what is open stays as it is.
@@ -212,133 +265,130 @@ class ConnectionPool:
             ProgrammingError: a value is out of range, or another `pool_name`.
         """
         own, connection_keywords = PoolOptions.split(keywords, self._own)
-        if own.name != self._name:
-            raise ProgrammingError(f"Pool {self._name!r} cannot be renamed to {own.name!r}")
-        options = ConnectOptions.from_keywords(connection_keywords, SOURCES) if connection_keywords else self._options
-        with self._lock:
-            self._own, self._options = own, options
-            self._core.max_size = own.size
-            self._core.validation_interval = own.validation_interval
+        if own.name != self._own.name:
+            raise ProgrammingError(f"Pool {self._own.name!r} cannot be renamed to {own.name!r}")
+        if connection_keywords:
+            options = ConnectOptions.from_keywords(connection_keywords, SOURCES)
+            self._options, self._learned = options, None
+            self._choose()
+        self._own = own
+        self._do(self._core.resize, own)
 
-    def close(self) -> None:
+    def resize(self, min_size: int, max_size: int | None = None) -> None:
+        """Change the number of connections; what is too many is closed, as soon as nobody uses it.
+
+        Args:
+            min_size: connections that are kept open.
+            max_size: most there can be; default `min_size`.
+        """
+        self.set_config(min_size=min_size, max_size=min_size if max_size is None else max_size)
+
+    # The pool as a whole
+
+    def wait_ready(self, timeout: float | None = None) -> None:
+        """Until `min_size` connections are open.
+
+        Args:
+            timeout: seconds; default `acquire_timeout`, or 30 if that is 0.
+
+        Raises:
+            PoolTimeout: they are not; `__cause__` is why, if an attempt to connect has failed.
+            Error: the server refuses the login.
+        """
+        now = monotonic()
+        request = Waiter(now, now + (timeout if timeout is not None else self._own.acquire_timeout or 30.0))
+        try:
+            self._do(self._core.await_ready, request)
+            self._wait(request)
+        except BaseException:
+            self._unlock()
+            self._do(self._core.cancel, request)
+            raise
+
+    def check(self) -> int:
+        """Let every idle connection show that it is alive; those that do not are replaced.
+
+        Returns:
+            How many were found dead.
+        """
+        before = self._core.stats.discards["dead"]
+        with self._lock:
+            slots = self._core.examine()
+        for slot in slots:
+            self._check_quietly(slot)
+        return self._core.stats.discards["dead"] - before
+
+    def drain(self) -> None:
+        """Replace all connections by new ones: idle ones now, the others when they are returned."""
+        self._do(self._core.drain)
+
+    def suspend(self, fail_fast: bool = False) -> None:
+        """Give no connection out until `resume()`.
+
+        Args:
+            fail_fast: who wants one gets an error at once, rather than to wait.
+        """
+        with self._lock:
+            self._core.suspend(fail_fast)
+
+    def resume(self) -> None:
+        """Give connections out again."""
+        self._do(self._core.resume)
+
+    def close(self, timeout: float = 0.0, force: bool = False) -> None:
         """Close the idle connections and free the name; borrowed ones are closed when they are returned.
 
-        Closing twice is allowed.
+        Who waits for a connection gets PoolClosed. Closing twice is allowed.
+
+        Args:
+            timeout: seconds to wait for borrowed connections.
+            force: behind that, close the others under their borrowers.
         """
-        with _registry_lock:
-            if _CONNECTION_POOLS.get(self._name) is self:
-                del _CONNECTION_POOLS[self._name]
-        with self._lock:
-            actions = self._core.close()
+        if self._own.name:
+            with _registry_lock:
+                if _CONNECTION_POOLS.get(self._own.name) is self:
+                    del _CONNECTION_POOLS[self._own.name]
+        self.shut()
         self._handles.clear()
-        self._carry_out(actions)
+        until = monotonic() + timeout
+        while self._core.size and monotonic() < until:
+            sleep(_POLL)
+        if force:
+            for slot in self._core.holders():
+                slot.connection.close()
 
-    # Carrying out what the core decides
-
-    def _grow(self) -> Open | None:
-        with self._lock:
-            self._reclaim()
-            return self._core.grow()
-
-    def _carry_out(self, actions: list[Action]) -> None:
-        """Carry out actions and what follows from them, outside of the lock."""
-        todo = deque(actions)
-        try:
-            while todo:
-                action = todo[0]
-                todo.extend(self._PERFORM[type(action)](self, action))
-                todo.popleft()
-        finally:
-            for action in todo:
-                self._give_up(action)
-        self._take_back()
-
-    def _give_up(self, action: Action) -> None:
-        """An exception came before this action was done: no place in the pool is lost by it, and no socket."""
-        link: Link | None = None
-        if isinstance(action, Close):
-            link = action.connection
-        elif isinstance(action, (Open, Check, Reset, Give)):
-            with self._lock:
-                link = self._core.failed(action.slot)
-            self._handles.pop(action.slot, None)
-        if link is not None:
-            link.drop()
-
-    def _give(self, action: Give) -> list[Action]:
-        slot = action.slot
-        handle = self._handles.pop(slot, None) if self._handles else None
-        if handle is None:
-            handle = Connection._for_pool()
-            handle._pool, handle._slot = self, slot
-        handle._request = action.request
-        handle._link = slot.connection
-        handle._observe(slot.connection)
-        action.request.connection = handle
-        return []
-
-    def _fail(self, action: Fail) -> list[Action]:
-        action.request.reason = action.reason
-        return []
-
-    def _open(self, action: Open) -> list[Action]:
-        if self._options is None:
-            raise PoolError(f"No connection available: couldn't get configuration for pool {self._name}")
-        return self._opened(action.slot, Link.open(self._options))
-
-    def _opened(self, slot: Slot, link: Link) -> list[Action]:
-        with self._lock:
-            return self._core.opened(slot, link, monotonic())
-
-    def _check(self, action: Check) -> list[Action]:
-        link: Link = action.slot.connection
-        alive = link.silent()
-        if alive and action.ping:
-            try:
-                link.run(link.core.ping(), monotonic() + PING_TIMEOUT, "ping timeout")
-            except Error:
-                alive = False
-        with self._lock:
-            return self._core.checked(action.slot, alive, monotonic())
-
-    def _reset(self, action: Reset) -> list[Action]:
-        link: Link = action.slot.connection
-        core = link.core
-        timeout = core.options.connect_timeout
-        ok = True
-        try:
-            operation = restore(core) if self._own.reset else core.end_transaction()
-            link.run(operation, None if timeout is None else monotonic() + timeout, "connect_timeout")
-        except Error:
-            ok = False  # the connection is closed, and opened anew for a later borrower
-        with self._lock:
-            return self._core.reset_done(action.slot, ok, monotonic())
-
-    def _close(self, action: Close) -> list[Action]:
-        link: Link = action.connection
-        link.close()
-        return []
-
-    _PERFORM: Mapping[type[Action], Any] = {
-        Give: _give,
-        Fail: _fail,
-        Open: _open,
-        Check: _check,
-        Reset: _reset,
-        Close: _close,
-    }
+    def forked(self, owner: int) -> None:
+        """See `LinkPool`."""
+        super().forked(owner)
+        self._handles.clear()
 
     # Facts
 
+    def stats(self) -> dict[str, Any]:
+        """Figures of the pool.
+
+        Returns:
+            Numbers of now: size, idle, active, connecting, waiting, min_size, max_size. Numbers since the pool was
+            made: borrows, resets, borrow_waits, handoffs, timeouts, queue_full, refused, cancelled_waits, connects,
+            connect_errors, leaks; discards: by their reason. Times: wait (for a connection), hold (of one), connect: as
+            {"count": n, "buckets": {upper bound in seconds: n}}, where bounds double and empty buckets are left out.
+        """
+        with self._lock:
+            return self._core.figures
+
+    def prometheus(self) -> str:
+        """What `stats()` returns, in the text format of Prometheus; sums are those of the buckets' upper bounds."""
+        return prometheus(self._own.name or "", self.stats())
+
     @property
     def pool_name(self) -> str:
-        """Name of the pool."""
-        return self._name
+        """Name of the pool; "" if it has none."""
+        return self._own.name or ""
 
     @property
     def pool_size(self) -> int:
         """Number of connections that the pool may have."""
-        return self._core.max_size
+        return self._own.max_size
 
     @property
     def pool_reset_connection(self) -> bool:
@@ -372,7 +422,37 @@ class ConnectionPool:
 
     def __repr__(self) -> str:
         core = self._core
-        return f"<mariadb_py.ConnectionPool {self._name!r} size={core.size} idle={core.idle} at {id(self):#x}>"
+        kind = type(self).__name__
+        return f"<mariadb_py.{kind} {self.pool_name!r} size={core.size} idle={core.idle} at {id(self):#x}>"
+
+
+class ServicePool(ConnectionPool):
+    """What `create_pool()` makes."""
+
+    def __init__(self, own: PoolOptions, options: ConnectOptions) -> None:
+        self._set_up(own, options)
+        self._do(self._core.start)
+        self._keep()
+
+    @property
+    def max_size(self) -> int:
+        """Number of connections that the pool may have."""
+        return self._own.max_size
+
+
+def create_pool(**keywords: Any) -> ConnectionPool:
+    """Make a pool for a service. It returns at once, and opens connections in the background.
+
+    Args:
+        **keywords: as for `ConnectionPool`, with other defaults: pool_name need not be given; max_size is 10 (and can
+            be any number), min_size 4 at most; acquire_timeout is 30 s, order "lifo", keepalive 120 s.
+
+    Raises:
+        ProgrammingError: a name in use, or a value out of range.
+        TypeError: a keyword is unknown, or a value has the wrong type.
+    """
+    own, connection_keywords = PoolOptions.split(keywords, service=True)
+    return ServicePool(own, ConnectOptions.from_keywords(connection_keywords, SOURCES))
 
 
 def borrow_by_name(pool_name: str, keywords: Mapping[str, Any]) -> Connection:

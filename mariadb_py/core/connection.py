@@ -195,7 +195,9 @@ class ConnectionCore:
             command = encode_text(self.options.init_command, "init_command")
             yield from self.command(command)
             mode.suspect = b"SQL_MODE" in command.upper()
-        assignments = self.assignments(self.charset_known, self.autocommit == self.options.autocommit, mode.uncertain)
+        assignments = self.assignments(
+            self.has_charset(False), self.autocommit == self.options.autocommit, mode.uncertain
+        )
         if assignments:
             yield from self.command(b"SET " + b",".join(assignments))
         self.configured()
@@ -241,11 +243,10 @@ class ConnectionCore:
         """A transaction is open, as the server last said."""
         return bool(self.session.status & Status.IN_TRANS)
 
-    @property
-    def charset_known(self) -> bool:
-        """The session uses our character set, as the server last said."""
+    def has_charset(self, unreported: bool) -> bool:
+        """The session uses our character set, as the server last said; `unreported` if it has said nothing."""
         variables = self.session.variables
-        return all(variables.get(name) == CHARSET for name in _CHARSET_VARIABLES)
+        return all(variables.get(name, unreported and CHARSET) == CHARSET for name in _CHARSET_VARIABLES)
 
     @property
     def idle(self) -> bool:

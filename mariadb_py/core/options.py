@@ -14,7 +14,7 @@ from ..exceptions import ProgrammingError
 from .endpoint import LOCALHOST, Endpoint, choose_endpoint, parse_hosts
 from .keywords import Text, accept_all, defaults
 from .optiontable import CONNECT_BY_NAME, CONNECT_OPTIONS, is_tls, switched_off, unknown
-from .pooloptions import MAX_POOL_SIZE, PoolOptions
+from .pool.options import MAX_POOL_SIZE, PoolOptions
 from .security import TLS_NAMES, TLSOptions
 
 TYPE_CHECKING = False

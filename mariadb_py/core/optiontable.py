@@ -25,7 +25,7 @@ from .keywords import (
     by_name,
     read_flag,
 )
-from .pooloptions import POOL_BY_NAME
+from .pool.options import POOL_BY_NAME
 from .security import read_fingerprints, read_versions
 
 TYPE_CHECKING = False

@@ -12,7 +12,7 @@ from mariadb_protocol import ErrPacket, ResultSet, State, init_db, query, read_b
 from mariadb_protocol.constants import Com
 from mariadb_protocol.params import encode_text
 
-from ..exceptions import InterfaceError
+from ..exceptions import Error, InterfaceError
 from .failure import server_error
 from .login import encode_name
 
@@ -37,22 +37,23 @@ def learn(core: ConnectionCore) -> Command[tuple[int, bytes | None]]:
     rows = answer.rows if isinstance(answer, ResultSet) else []
     try:
         ((timeout, role),) = rows
-        return int(timeout), _quoted(role)
+        return int(timeout), _quoted(role, core.session.mariadb)
     except (AttributeError, TypeError, ValueError):
         return 0, None
 
 
-def _quoted(role: str | None) -> bytes:
+def _quoted(role: str | None, mariadb: bool) -> bytes:
     """A role as SET ROLE wants it; MySQL quotes it by itself, and says NONE."""
-    if role is None or role == "NONE":
+    if role is None:
         return _NO_ROLE
-    return role.encode() if role[:1] == "`" else b"`%s`" % role.replace("`", "``").encode()
+    return b"`%s`" % role.replace("`", "``").encode() if mariadb else role.encode()
 
 
 def restore(core: ConnectionCore) -> Command[None]:
     """Make the session what it was after `open()`, one command after the other."""
     session = core.session
     yield from core.claim(None)
+    tracked = core.statements.tracked
     core.forget()
     _check((yield from reset_connection(session)))
     if core.role is not None:
@@ -61,17 +62,27 @@ def restore(core: ConnectionCore) -> Command[None]:
     if database is not None:
         # Asked for even where the tracker says nothing changed: the user can switch the tracker off.
         _check((yield from init_db(session, encode_name(database, "database"))))
-    elif session.schema is not None:
-        raise InterfaceError(f"a default database cannot be unset: {session.schema!r} stays selected")
+    else:
+        schema = session.schema if tracked else (yield from _schema(core))
+        if schema is not None:
+            raise InterfaceError(f"a default database cannot be unset: {schema!r} stays selected")
     # Last, as in a login: init_command finds the database that it found there.
     yield from core.set_up()
+
+
+def _schema(core: ConnectionCore) -> Command[object]:
+    """The default database, where not all changes of it may have been reported."""
+    answer = yield from query(core.session, b"SELECT DATABASE()")
+    if isinstance(answer, ErrPacket):
+        raise server_error(answer)
+    return answer.rows[0][0] if isinstance(answer, ResultSet) and answer.rows else ""
 
 
 def send_restore(core: ConnectionCore) -> Command[bool]:
     """Send all that `restore` does; True if that is possible, False if nothing was done."""
     options, session = core.options, core.session
     yield from core.claim(None)
-    if options.database is None and session.schema is not None:
+    if options.database is None and (session.schema is not None or not core.statements.tracked):
         return False
     requests = [(Com.RESET_CONNECTION, b"")]
     if core.role is not None:
@@ -96,14 +107,19 @@ def finish_restore(core: ConnectionCore) -> Command[None]:
         Error: the session is not what it was after `open()`.
     """
     options, session = core.options, core.session
-    for outcome in (yield from read_batch(session)):
-        _check(outcome)
     if options.database is not None:
-        session.schema = options.database
-    if core.autocommit != options.autocommit or (core.in_transaction and not options.init_command):
-        raise InterfaceError("behind a reset, the session is not in the autocommit mode that was asked for")
-    if not core.charset_known:
-        raise InterfaceError("behind a reset, the session does not use utf8mb4")
+        session.schema = options.database  # until the server reports another one, behind init_command
+    outcomes = yield from read_batch(session)
+    try:
+        for outcome in outcomes:
+            _check(outcome)
+        if core.autocommit != options.autocommit or (core.in_transaction and not options.init_command):
+            raise InterfaceError("behind a reset, the session is not in the autocommit mode that was asked for")
+        if not core.has_charset(True):
+            raise InterfaceError("behind a reset, the session does not use utf8mb4")
+    except Error as error:
+        session.fail(error)
+        raise
     core.configured()
 
 

@@ -137,7 +137,7 @@ class Statements:
     """
 
     __slots__ = (
-        *("_kept", "_limit", "_options", "_parsed", "_pipeline", "_session", "_size", "_tracked"),
+        *("_kept", "_limit", "_options", "_parsed", "_pipeline", "_session", "_size", "tracked"),
         *("_context", "_lost", "asked", "generation", "mode", "revived", "unchecked", "untracked", "watch"),
     )
 
@@ -158,7 +158,7 @@ class Statements:
         self.watch = options.reconnect
         self.revived = False
         self._lost: list[Owned] = []
-        self._tracked = self._tracks()
+        self.tracked = self._tracks()
 
     # What to send
 
@@ -195,7 +195,7 @@ class Statements:
         """A statement with literals for its values."""
         no_backslash_escapes = bool(self._session.status & Status.NO_BACKSLASH_ESCAPES)
         # It is one of `_SAFE_CHARSETS` then.
-        utf8 = self._tracked and "character_set_client" in self._session.variables
+        utf8 = self.tracked and "character_set_client" in self._session.variables
         return statement.fill_in(values, no_backslash_escapes, utf8)
 
     def limited(self, statement: bytes, seconds: float) -> bytes:
@@ -240,7 +240,7 @@ class Statements:
         if b"SQL_MODE" in upper or b"SESSION_TRACK" in upper:
             self.mode.suspect = True
         if b"SESSION_TRACK" in upper:
-            self._tracked = False
+            self.tracked = False
 
     def _parse(self, text: bytes) -> tuple[Statement, bytes]:
         """A statement taken apart, and its leading keyword."""
@@ -389,7 +389,7 @@ class Statements:
         """The server has forgotten all statements: after a reset, a change of user, a new connection."""
         self._kept.clear()
         self.generation += 1
-        self._tracked = self._tracks()
+        self.tracked = self._tracks()
 
     def _tracks(self) -> bool:
         """A new session's variables, as far as they are known, are not out of date."""

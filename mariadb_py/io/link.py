@@ -66,11 +66,13 @@ class Link:
         core: state and decisions.
         endpoint: where the socket leads.
         observer: called with (name, value) for what the server reports, between operations.
+        evicts: numbers of errors behind which the connection is not to be used by others.
+        evicted: there was such an error.
     """
 
     __slots__ = (
         *("__weakref__", "_cancelling", "_ending", "_listened", "_loss_known", "_runs"),
-        *("_transport", "_warns", "core", "endpoint", "observer"),
+        *("_transport", "_warns", "core", "endpoint", "evicted", "evicts", "observer"),
     )
 
     def __init__(self, options: ConnectOptions, *, warns: bool = True) -> None:
@@ -84,6 +86,8 @@ class Link:
         self._cancelling: Cancelling | None = None  # the running operation
         self._warns = warns
         self.observer: Callable[[str, object], None] | None = None
+        self.evicts: frozenset[int] = frozenset()
+        self.evicted = False
 
     @classmethod
     def open(cls, options: ConnectOptions) -> Link:
@@ -327,6 +331,8 @@ class Link:
             return self._drive(operation, deadline, bound, cancels)
         except BaseException as error:
             self._end(operation, error)
+            if self.evicts and getattr(error, "errno", 0) in self.evicts:
+                self.evicted = True
             cancelling = self._cancelling
             twice = cancelling is not None and isinstance(error, KeyboardInterrupt) and error is not cancelling.stop
             if twice:
@@ -430,9 +436,22 @@ class Link:
         transport = self._transport
         return transport is not None and transport.silent()
 
+    def peek(self) -> Callable[[], bool] | None:
+        """As `silent()`, for as long as no operation is run; None if none can be."""
+        transport = self._transport
+        return transport.silent if transport is not None and self.core.session.state == State.READY else None
+
+    @property
+    def reusable(self) -> bool:
+        """No operation is going on, and nothing was done to the session that a reset does not undo."""
+        core = self.core
+        if self._runs or self.evicted or core.user_changed or core.unsettled:
+            return False
+        return core.session.state == State.READY
+
     def settle(self) -> bool:
         """Make the connection free for another borrower; True if it is whole, idle and logged in as its options say."""
-        if self._transport is None or self.core.session.broken or self.core.user_changed:
+        if self._transport is None or self.core.session.broken or self.core.user_changed or self.evicted:
             return False
         try:
             return self.run(self.core.settle())
@@ -466,6 +485,14 @@ class Link:
                     self._drive(self.core.quit(), monotonic() + QUIT_TIMEOUT, "deadline")
         finally:
             self.drop()
+
+    def orphan(self, owner: int) -> None:
+        """Behind a fork: leave the connection to the process that opened it, without a byte on it."""
+        self.core.session.fail(InterfaceError(f"it belongs to process {owner}, which forked this one"))
+        self._runs, self._loss_known = Turns(), True
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.leave()
 
     def drop(self) -> None:
         """Close the socket without a word."""

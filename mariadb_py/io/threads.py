@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from time import monotonic, sleep
 
 TYPE_CHECKING = False
@@ -61,6 +62,16 @@ def held_by_this_thread(lock: Any) -> bool:
     return owned
 
 
+def thread_name(ident: int) -> str:
+    """Name of a thread, as far as anybody gave it one."""
+    threading = sys.modules.get("threading")
+    if threading is not None:
+        for thread in threading.enumerate():
+            if thread.ident == ident:
+                return str(thread.name)
+    return str(ident)
+
+
 __all__ = [
     "SingleThreadLock",
     "allocate_lock",
@@ -70,4 +81,5 @@ __all__ = [
     "monotonic",
     "sleep",
     "start_new_thread",
+    "thread_name",
 ]

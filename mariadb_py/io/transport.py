@@ -6,6 +6,7 @@ Knows no operation and no message.
 
 from __future__ import annotations
 
+import os
 import socket
 from contextlib import suppress
 
@@ -295,6 +296,11 @@ class Transport:
     def shut_down(self) -> None:
         """End both directions, so that whoever waits for the socket stops; it has to be closed all the same."""
         self._sock.shutdown(socket.SHUT_RDWR)
+
+    def leave(self) -> None:
+        """Close our descriptor of a socket that belongs to another process."""
+        with suppress(OSError):
+            os.close(self._sock.detach())
 
     def close(self) -> None:
         """Close the socket."""

@@ -131,7 +131,7 @@ def _(db: Database) -> None:
     assert "compat" not in mariadb._CONNECTION_POOLS
 
 
-@row("get_connection waits with acquire_timeout", later="step 4: acquire_timeout")
+@row("get_connection waits with acquire_timeout")
 def _(db: Database) -> None:
     make(db, acquire_timeout=1)
 

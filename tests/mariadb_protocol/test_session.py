@@ -73,6 +73,7 @@ def test_where_a_command_may_begin(name: str, state: str) -> None:
     session = ready_session()
     session.state = state
     session.row_metadata = ResultMetadata((), session.limits)
+    session.unanswered = [(1, 0)]
     command = getattr(COMMANDS, name)(session, *ARGUMENTS[name])
     if state in TRANSITIONS[name][0]:
         next(command)
@@ -113,6 +114,8 @@ GREETS: list[Step] = [server(greeting(), sequence=0), ("client", hears)]
 QUERY = call("query", b"SELECT 1")
 STATEMENT = Prepared(7, 0, ResultMetadata((), Limits()))
 BULK = call("send_bulk", STATEMENT, b"\3\0", b"\0\7\0\0\0", False)
+BATCH = call("send_batch", [(0x0E, b""), (0x1F, b"")])
+BATCH_SAID: Step = ("client", packets(0, b"\x0e") + packets(0, b"\x1f"))
 # Command, the state that it leaves, commands to run, of which it is the last, and steps.
 ROADS: list[tuple[str, str, Callable[[Session], Command[Any]], list[Step]]] = [
     ("login", State.READY, call("login", Credentials()), [*GREETS, server(ok(), sequence=2)]),
@@ -169,6 +172,16 @@ ROADS: list[tuple[str, str, Callable[[Session], Command[Any]], list[Step]]] = [
     *(
         ("read_bulk", state, in_turn(BULK, call("read_bulk")), [("client", hears), server(last)])
         for state, last in ((State.READY, ok()), (State.READY, err(1, b"")), (State.MORE_RESULTS, ok(status=MORE)))
+    ),
+    ("send_batch", State.BATCH_SENT, BATCH, [BATCH_SAID]),
+    *(
+        (
+            "read_batch",
+            State.READY,
+            in_turn(BATCH, call("read_batch")),
+            [BATCH_SAID, ("server", reply(first) + reply(second))],
+        )
+        for first, second in ((ok(), ok()), (err(1, b""), ok()), (ok(), err(1, b"")))
     ),
     ("query", State.LOCAL_DATA, QUERY, [SELECT, server(b"\xfbfile")]),
     (
@@ -257,6 +270,7 @@ def begin(name: str) -> tuple[Session, Command[Any]]:
     session = ready_session()
     session.state = next(iter(TRANSITIONS[name][0]))
     session.row_metadata = ResultMetadata((), session.limits)
+    session.unanswered = [(1, 0)]
     command = getattr(COMMANDS, name)(session, *ARGUMENTS[name])
     next(command)
     return session, command

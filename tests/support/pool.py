@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mariadb_py.testing import TempServer
 
 PATIENCE = 60.0  # seconds; only there so that a failure is not a hang
-EXHAUSTED = r"^No connection available$"
+EXHAUSTED = r"^No connection available: "
 CLOSED = r"^Pool is closed$"
 DEAD = r"^Invalid connection or not connected$"
 _NUMBERS = itertools.count(1)

@@ -207,6 +207,8 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "reset_statement": (_STATEMENT,),
     "send_bulk": (_STATEMENT, b"\x01\0", b"\0\7", False),
     "read_bulk": (),
+    "send_batch": (((0x1F, b""), (0x02, b"test")),),
+    "read_batch": (),
     "read_rows": (),
     "next_result": (),
     "send_local_data": ((),),

@@ -12,6 +12,7 @@ from __future__ import annotations
 from ..constants import Status
 from ..errors import RemoteProtocolError
 from ..events import Send
+from ..messages import OkPacket
 from ..session import Session, State, command
 from .utility import read_outcome
 
@@ -29,13 +30,16 @@ def send_batch(session: Session, requests: Sequence[tuple[int, bytes]]) -> Comma
 
     Args:
         session: a session in state READY.
-        requests: code and argument of each; none may have a result set, or ask for a file.
+        requests: code and argument of each, one at least; none may have a result set, or ask for a file.
     """
     stream = session.stream
-    parts = []
+    parts, ids = [], []
     for code, argument in requests:
         parts.append(stream.command(bytes((code,)), argument))
-        session.unanswered.append(stream.ids())
+        ids.append(stream.ids())
+    # Before anything arrives: the ids count on from what has been taken in.
+    stream.expect(ids[0])
+    session.unanswered = ids
     stream.feed_early((yield Send(b"".join(parts))))
     session.after = State.BATCH_SENT
 
@@ -44,11 +48,13 @@ def send_batch(session: Session, requests: Sequence[tuple[int, bytes]]) -> Comma
 def read_batch(session: Session) -> Command[list[Outcome]]:
     """The answers to the commands of `send_batch`."""
     stream = session.stream
-    outcomes = []
+    outcomes: list[Outcome] = []
     for ids in session.unanswered:
-        stream.expect(ids)
-        outcomes.append(read_outcome(session, (yield from stream.read())))
-        if session.status & Status.MORE_RESULTS_EXISTS:
+        if outcomes:
+            stream.expect(ids)
+        outcome = read_outcome(session, (yield from stream.read()))
+        if isinstance(outcome, OkPacket) and outcome.status & Status.MORE_RESULTS_EXISTS:
             raise RemoteProtocolError("another result follows where one packet was to come")
+        outcomes.append(outcome)
     session.unanswered.clear()
     return outcomes

@@ -14,7 +14,6 @@ from mariadb_py.core.connection import ConnectionCore
 from mariadb_py.core.cursor import CursorCore
 from mariadb_py.core.many import execute_many
 from mariadb_py.core.options import ConnectOptions
-from mariadb_py.core.restore import restore
 from mariadb_py.exceptions import (
     Error,
     IntegrityError,
@@ -304,29 +303,6 @@ def test_a_reset_that_fails_half_way_ends_the_connection(failing: int) -> None:
         play(made.ping())
 
 
-@pytest.mark.parametrize(
-    ("wanted", "present", "selects"),
-    [("d", "d", True), ("d", "other", True), ("d", None, True), (None, None, False)],
-)
-def test_restore_selects_the_database(wanted: str | None, present: str | None, selects: bool) -> None:
-    made = ready(database=wanted, init_command="X")
-    made.session.schema = present
-    steps = [client(b"\x1f"), server(ok(status=0))]
-    steps += [client(b"\x02d"), server(ok(status=0))] if selects else []
-    # Last, as in a login: init_command may need the database.
-    steps += [client(b"\x03X"), server(ok(status=0)), client(SET_NAMES), server(ok(status=0))]
-    play(restore(made), *steps)
-    assert made.session.schema == wanted
-
-
-def test_restore_cannot_unset_a_database() -> None:
-    made = ready()
-    made.session.schema = "stays"
-    steps = [client(b"\x1f"), server(ok(status=0))]
-    with pytest.raises(InterfaceError, match="a default database cannot be unset: 'stays' stays selected"):
-        play(restore(made), *steps)
-
-
 def test_change_user_sets_the_session_up_and_is_remembered() -> None:
     made = ready(database="d")
     made.session.schema = "d"
@@ -372,7 +348,7 @@ def test_an_error_of_the_server_leaves_the_connection_usable(
     assert made.idle
 
 
-@pytest.mark.parametrize(("name", "arguments", "sent"), [*SMALL, ("reset", (), b""), ("restore", (), b"")])
+@pytest.mark.parametrize(("name", "arguments", "sent"), [*SMALL, ("reset", (), b"")])
 def test_a_lost_connection_stays_lost(name: str, arguments: tuple[Any, ...], sent: bytes) -> None:
     made = ready()
     made.session.fail(ValueError("why"))

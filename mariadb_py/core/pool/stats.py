@@ -1,0 +1,134 @@
+"""Figures of a pool: counters, histograms with fixed buckets, and their text for Prometheus.
+
+Source of the text format: Prometheus documentation, page "Exposition formats".
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
+
+BUCKETS = 64  # of times: bucket n has those below 2**n microseconds and not below half of that
+COUNTERS = (
+    *("borrow_waits", "handoffs", "timeouts", "queue_full", "refused", "cancelled_waits"),
+    *("connects", "connect_errors", "leaks"),
+)
+DISCARDS = ("dead", "ping", "lifetime", "idle", "error", "reset", "leak", "evicted", "drained", "surplus", "closed")
+TIMES = ("wait", "hold", "connect")
+_BOUNDS = tuple((1 << number) / 1e6 for number in range(BUCKETS))  # seconds
+_SHOWN = _BOUNDS[: _BOUNDS.index(134.217728) + 1]
+
+
+def bucket(seconds: float) -> int:
+    """The number of a time's bucket."""
+    return int(seconds * 1e6).bit_length()
+
+
+class Stats:
+    """Counters of one pool; written under its lock.
+
+    Attributes:
+        counters: how often what happened, by the names of `COUNTERS`.
+        discards: connections that were given up, by the reasons of `DISCARDS`.
+        times: how many waits, leases and connects took how long, by the names of `TIMES`: counts by `bucket()`.
+        borrows, resets: of slots that are gone now.
+    """
+
+    __slots__ = ("borrows", "counters", "discards", "resets", "times")
+
+    def __init__(self) -> None:
+        self.counters = dict.fromkeys(COUNTERS, 0)
+        self.discards = dict.fromkeys(DISCARDS, 0)
+        self.times = {name: [0] * BUCKETS for name in TIMES}
+        self.borrows = self.resets = 0
+
+    def count(self, name: str) -> None:
+        """It happened once more."""
+        self.counters[name] += 1
+
+    def time(self, name: str, seconds: float) -> None:
+        """It took that long."""
+        self.times[name][bucket(seconds)] += 1
+
+    def add(self, borrows: int, resets: int, holds: Sequence[int]) -> None:
+        """Take over the figures of a slot."""
+        self.borrows += borrows
+        self.resets += resets
+        kept = self.times["hold"]
+        for number, count in enumerate(holds):
+            kept[number] += count
+
+    def snapshot(self, gauges: Mapping[str, int], slots: Iterable[tuple[int, int, Sequence[int]]]) -> dict[str, Any]:
+        """All figures at this moment.
+
+        Args:
+            gauges: what the pool has now.
+            slots: borrows, resets and `holds` of each slot.
+
+        Returns:
+            Gauges and counters by their names; "discards": counts by reason; "wait", "hold", "connect": times, as
+            {"count": n, "buckets": {upper bound in seconds: n}} with the buckets that are not empty.
+        """
+        total = Stats()
+        total.counters.update(self.counters)
+        total.add(self.borrows, self.resets, self.times["hold"])
+        for figures in slots:
+            total.add(*figures)
+        waits = list(self.times["wait"])
+        waits[0] += total.borrows - sum(waits)  # who waits for nothing is not timed
+        times = {"wait": waits, "hold": total.times["hold"], "connect": self.times["connect"]}
+        return {
+            **gauges,
+            "borrows": total.borrows,
+            "resets": total.resets,
+            **total.counters,
+            "discards": dict(self.discards),
+            **{name: _histogram(counts) for name, counts in times.items()},
+        }
+
+
+def _histogram(counts: Sequence[int]) -> dict[str, Any]:
+    return {"count": sum(counts), "buckets": {bound: count for bound, count in zip(_BOUNDS, counts) if count}}
+
+
+GAUGES = ("size", "idle", "active", "connecting", "waiting", "min_size", "max_size")
+
+
+def prometheus(pool_name: str, figures: Mapping[str, Any]) -> str:
+    """What `Stats.snapshot` returns, in the text format of Prometheus."""
+    label = 'pool="' + pool_name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+    lines: list[str] = []
+    for name in GAUGES:
+        lines += [f"# TYPE mariadb_pool_{name} gauge", f"mariadb_pool_{name}{{{label}}} {figures[name]}"]
+    for name in ("borrows", "resets", *COUNTERS):
+        lines += [
+            f"# TYPE mariadb_pool_{name}_total counter",
+            f"mariadb_pool_{name}_total{{{label}}} {figures[name]}",
+        ]
+    lines.append("# TYPE mariadb_pool_discards_total counter")
+    lines += [
+        f'mariadb_pool_discards_total{{{label},reason="{reason}"}} {count}'
+        for reason, count in figures["discards"].items()
+    ]
+    for name in TIMES:
+        lines += _histogram_lines(f"mariadb_pool_{name}_seconds", label, figures[name])
+    return "\n".join(lines) + "\n"
+
+
+def _histogram_lines(name: str, label: str, histogram: Mapping[str, Any]) -> list[str]:
+    lines = [f"# TYPE {name} histogram"]
+    total = 0
+    most = 0.0  # what the times add up to, if each is as long as its bucket allows
+    for bound in _SHOWN:  # always the same ones
+        count = histogram["buckets"].get(bound, 0)
+        total += count
+        most += bound * count
+        lines.append(f'{name}_bucket{{{label},le="{bound!r}"}} {total}')
+    lines += [
+        f'{name}_bucket{{{label},le="+Inf"}} {total}',
+        f"{name}_sum{{{label}}} {most!r}",
+        f"{name}_count{{{label}}} {total}",
+    ]
+    return lines

@@ -1,0 +1,470 @@
+"""A pool of links, for threads: it carries out what `core.pool` decides. No I/O happens under its lock.
+
+Who borrows takes an idle link, mostly without the lock, and finds out by himself whether it is alive. Connections are
+opened in the background, by a thread each, where somebody can wait for them; one more thread, the keeper, lives while
+something is due at a later time. Knows no cursor and no DB-API.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import deque
+from contextlib import suppress
+from weakref import ref
+
+from mariadb_protocol import ProtocolError
+from mariadb_protocol.constants import Status
+
+from ..core.pool.actions import Answer, Check, Close, Open, Tell
+from ..core.pool.core import PoolCore
+from ..core.pool.report import refusal
+from ..core.pool.slot import Refusal, Request, SlotState
+from ..core.restore import finish_restore, is_pending, learn, restore, send_restore
+from ..exceptions import Error, LostConnectionError, PoolError
+from .dial import LONGEST_WAIT
+from .link import Link
+from .threads import (
+    allocate_lock,
+    allocate_rlock,
+    get_ident,
+    held_by_this_thread,
+    monotonic,
+    start_new_thread,
+    thread_name,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from ..core.options import ConnectOptions
+    from ..core.pool.actions import Action
+    from ..core.pool.options import PoolOptions
+    from ..core.pool.slot import Slot
+
+SEND_TIMEOUT = 0.1  # seconds in which a reset has to be written; it always fits into the buffer of a healthy socket
+# The server's errors for a login that will fail the next time, too.
+REFUSED_LOGINS = frozenset((1044, 1045, 1049, 1524, 1698))
+
+
+class Waiter(Request):
+    """A request that a thread waits for."""
+
+    __slots__ = ("_bell",)
+
+    def __init__(self, since: float, deadline: float | None) -> None:
+        super().__init__(since, deadline, get_ident())
+        self._bell = allocate_lock()
+        self._bell.acquire()
+
+    def wake(self) -> None:
+        """It has been answered."""
+        with suppress(RuntimeError):  # he is awake already
+            self._bell.release()
+
+    def wait(self, timeout: float) -> None:
+        """Until it is answered, or for `timeout` seconds."""
+        self._bell.acquire(True, min(timeout, LONGEST_WAIT))
+
+
+class LinkPool:
+    """The links of a pool.
+
+    Args:
+        own: options of the pool.
+        options: options of its connections; None: nothing can be opened yet.
+    """
+
+    def __init__(self, own: PoolOptions, options: ConnectOptions | None) -> None:
+        self._own = own
+        self._options = options
+        self._revive()
+
+    def _revive(self) -> None:
+        """Begin with nothing."""
+        from random import random
+
+        self._core = PoolCore(self._own, random)
+        # Re-entrant, so that it can be asked whether this thread has it: a signal handler or a finalizer may strike
+        # anywhere, and must not wait for what is interrupted by it.
+        self._lock = allocate_rlock()
+        self._returned: deque[tuple[Slot, str]] = deque()  # given back by such a one
+        self._lost: list[tuple[Slot, int]] = []  # collected leases; appended to by the collector, without the lock
+        self._keeping = allocate_lock()  # held while there is a keeper
+        self._alarm = allocate_lock()  # released to wake him
+        self._learned: tuple[int, bytes | None] | None = None
+        self._pipelines = True  # until the server gives a strange answer to commands sent together
+
+    # Hooks, where there are handles to call them with
+
+    def _call(self, hook: Callable[[Any], object], link: Link) -> None:
+        """Call a hook of the user with a connection."""
+        raise NotImplementedError
+
+    # Borrowing
+
+    def _acquire(self, request: Waiter, slot: Slot | None) -> Slot:
+        """Borrow by way of a request.
+
+        Args:
+            request: the request.
+            slot: taken already, and LEASED, but perhaps not alive; None: nothing is.
+
+        Raises:
+            Error: there is none for him, and why.
+        """
+        if held_by_this_thread(self._lock):
+            raise PoolError("The pool is busy in this very thread: get_connection() is called by a signal handler?")
+        try:
+            self._take_back()
+            if slot is None:
+                self._do(self._core.acquire, request)
+            while True:
+                slot = slot or self._wait(request)
+                if slot is None:
+                    raise PoolError("no slot was given")
+                slot.request = request
+                wrong = self._what_is_wrong(slot, request.deadline)
+                if not wrong:
+                    return slot
+                self._do(self._core.dead, slot, request, wrong)
+                slot = None
+        except BaseException:
+            self._unlock()
+            self._do(self._core.cancel, request)
+            raise
+
+    def _wait(self, request: Waiter) -> Slot | None:
+        """Until the request is answered; returns what it was given, None if it wanted no slot."""
+        deadline = request.deadline
+        while request.slot is None and not request.refusal and not request.ready:
+            left = 0.0 if deadline is None else deadline - monotonic()
+            if left > 0:
+                self._keep()
+                request.wait(left)
+            else:
+                self._do(self._core.withdraw, request, Refusal.TIMEOUT)
+        if request.refusal:
+            raise refusal(self._own.name or "", self._core, request, monotonic(), thread_name)
+        return request.slot
+
+    def _what_is_wrong(self, slot: Slot, deadline: float | None) -> str:
+        """Why a connection cannot be used, one of `stats.DISCARDS`; "" if it can."""
+        link: Link = slot.connection
+        now = monotonic()
+        until = now + self._own.ping_timeout
+        if deadline is not None:
+            until = min(until, max(deadline, now + 0.01))
+        if is_pending(link.core):
+            wrong = self._finish(link, until)
+            if wrong:
+                return wrong
+        slot.peek = link.peek()
+        if slot.peek is None or not slot.peek():
+            return "dead"
+        if self._own.check is not None:
+            try:
+                self._call(self._own.check, link)
+            except Exception:
+                return "ping"
+        elif now >= slot.fresh_until:
+            try:
+                link.run(link.core.ping(), until, "ping_timeout")
+            except Error:
+                return "ping"
+        return ""
+
+    def _finish(self, link: Link, until: float) -> str:
+        """Read the answers to a reset; why that failed, "" if it did not."""
+        try:
+            link.run(finish_restore(link.core), until, "ping_timeout")
+        except LostConnectionError as error:
+            return "reset" if isinstance(error.__cause__, TimeoutError) else "dead"
+        except Error as error:
+            if isinstance(error.__cause__, ProtocolError):
+                self._pipelines = False  # whoever is there does not take commands together
+            return "reset"
+        return ""
+
+    # Returning
+
+    def _release(self, slot: Slot, link: Link) -> None:
+        """A lease ends; never raises an Error."""
+        core = link.core
+        reason = ""
+        if not link.reusable and not link.settle():
+            reason = "evicted" if link.evicted else "dead" if core.session.broken else "error"
+        elif self._own.reset or core.session.status & Status.IN_TRANS or core.tpc.state:
+            reason = self._made_new(slot, link)
+        if reason or not self._core.put(slot, monotonic()):
+            self._give_back(slot, reason)
+        if self._returned:
+            self._take_back()
+
+    def _give_back(self, slot: Slot, reason: str) -> None:
+        if held_by_this_thread(self._lock):
+            self._returned.append((slot, reason))
+        else:
+            self._do(self._core.release, slot, reason)
+
+    def _abandon(self, slot: Slot, lease: int) -> None:
+        """The end of a lease was interrupted, or its beginning."""
+        self._unlock()
+        if slot.state == SlotState.LEASED and slot.used == lease:
+            slot.connection.drop()
+            self._give_back(slot, "error")
+
+    def _made_new(self, slot: Slot, link: Link) -> str:
+        """Make a connection ready for the next borrower; why that failed, "" if it did not."""
+        core = link.core
+        own = self._own
+        timeout = core.options.connect_timeout
+        until = None if timeout is None else monotonic() + timeout
+        try:
+            if not own.reset:
+                link.run(core.end_transaction(), until, "connect_timeout")
+                return ""
+            slot.resets += 1
+            pipelines = core.session.mariadb and self._pipelines if own.pipeline_reset == "auto" else own.pipeline_reset
+            soon = monotonic() + SEND_TIMEOUT
+            if pipelines and own.on_reset is None and link.run(send_restore(core), soon, "time to write a reset"):
+                slot.peek = None
+                return ""
+            link.run(restore(core), until, "connect_timeout")
+            if own.on_reset is not None:
+                self._call(own.on_reset, link)
+        except Exception:
+            return "reset"
+        return ""
+
+    def _take_back(self) -> None:
+        """Do what `_release()` could not do at once."""
+        while self._returned:
+            try:
+                slot, reason = self._returned.popleft()
+            except IndexError:  # another thread was faster
+                return
+            self._do(self._core.release, slot, reason)
+
+    def _lose(self, slot: Slot, lease: int) -> None:
+        """A handle was collected, its link is closed. Called by the garbage collector, so it takes no lock."""
+        self._lost.append((slot, lease))
+        self._keep()
+
+    # Carrying out what the core decides
+
+    def _do(self, decide: Callable[..., list[Action]], *arguments: Any) -> None:
+        """Let the core decide, and carry that out."""
+        with self._lock:
+            actions = self._reclaim() if self._lost else []
+            actions += decide(*arguments, monotonic())
+        self._carry_out(actions)
+
+    def _reclaim(self) -> list[Action]:
+        """Take back the places of collected handles; called under the lock."""
+        actions: list[Action] = []
+        while self._lost:
+            slot, lease = self._lost[0]
+            if slot.state == SlotState.LEASED and slot.used == lease:
+                actions += self._core.lost(slot, monotonic())
+            del self._lost[0]  # behind it: should Ctrl-C strike in between, it is done again
+        return actions
+
+    def _unlock(self) -> None:
+        """Give the lock back if it is still held behind the block that took it.
+
+        Up to Python 3.10 Ctrl-C can strike between the last line of a with statement and its `__exit__()`.
+        """
+        while held_by_this_thread(self._lock):
+            self._lock.release()
+
+    def _carry_out(self, actions: list[Action]) -> None:
+        """Carry out actions, outside of the lock. Those that an exception keeps from it lose no place and no socket."""
+        todo = deque(actions)
+        try:
+            while todo:
+                self._PERFORM[type(todo[0])](self, todo[0])
+                todo.popleft()
+        finally:
+            if todo:
+                self._give_up(todo)
+
+    def _give_up(self, actions: deque[Action]) -> None:
+        """An exception came before these actions were done."""
+        for action in actions:
+            if isinstance(action, Answer):
+                action.request.wake()  # type: ignore[attr-defined]  # all requests here are Waiters
+            elif isinstance(action, Close):
+                action.connection.drop()
+            elif isinstance(action, Check) or (isinstance(action, Open) and action.slot.request is None):
+                with self._lock:
+                    self._core.forgo(action.slot)
+        self._keep()
+
+    def _answer(self, action: Answer) -> None:
+        action.request.wake()  # type: ignore[attr-defined]
+
+    def _open(self, action: Open) -> None:
+        if action.slot.request is None:
+            self._in_background(self._open_quietly, action.slot)
+        else:
+            self._open_here(action.slot)
+
+    def _open_here(self, slot: Slot) -> None:
+        """Open a connection; an error is the core's business, and the caller's."""
+        began = monotonic()
+        try:
+            link = self._opened()
+        except BaseException as error:
+            fatal = not isinstance(error, Error) or error.errno in REFUSED_LOGINS
+            self._do(self._core.failed, slot, error, fatal)
+            self._tell("connect_error", error=error)
+            raise
+        with self._lock:
+            self._core.stats.time("connect", monotonic() - began)
+        try:
+            self._do(self._core.opened, slot, link)
+        except BaseException:
+            link.drop()
+            raise
+        self._tell("connect", connection_id=link.core.session.greeting.connection_id)  # type: ignore[union-attr]
+
+    def _open_quietly(self, slot: Slot) -> None:
+        """Open a connection in the background; whoever waits for one is told of an error by the core."""
+        with suppress(Exception):
+            self._open_here(slot)
+        self._keep()
+
+    def _opened(self) -> Link:
+        if self._options is None:
+            raise PoolError(f"No connection available: couldn't get configuration for pool {self._own.name}")
+        link = Link.open(self._options)
+        try:
+            self._welcome(link)
+        except BaseException:
+            link.drop()
+            raise
+        return link
+
+    def _welcome(self, link: Link) -> None:
+        """Learn what has to be known of a connection that comes into the pool."""
+        timeout = link.core.options.connect_timeout
+        until = None if timeout is None else monotonic() + timeout
+        learned = self._learned
+        if learned is None or link.core.options is not self._options:
+            learned = link.run(learn(link.core), until, "connect_timeout")
+            if link.core.options is self._options:
+                self._learned = learned
+                margin = min(45.0, learned[0] / 2)
+                self._core.longest_life = learned[0] - margin if learned[0] else float("inf")
+        link.core.role = learned[1]
+        link.evicts = self._own.evict_errors
+        if self._own.on_connect is not None:
+            self._call(self._own.on_connect, link)
+
+    def _check(self, action: Check) -> None:
+        self._in_background(self._check_quietly, action.slot)
+
+    def _check_quietly(self, slot: Slot) -> None:
+        with suppress(Exception):
+            slot.fresh_until = float("-inf")  # it has to answer
+            self._do(self._core.checked, slot, not self._what_is_wrong(slot, None))
+
+    def _close(self, action: Close) -> None:
+        link: Link = action.connection
+        link.close()
+        self._tell("discard", reason=action.reason)
+
+    def _tell_of_leak(self, action: Tell) -> None:
+        slot = action.slot
+        held = monotonic() - slot.seen
+        self._tell("leak", seconds=held, thread=thread_name(slot.thread), place=slot.place)
+        if self._own.on_event is None:
+            with suppress(Warning):
+                text = f"pool {self._own.name!r}: a connection has been borrowed for {held:.1f} s at {slot.place}"
+                warnings.warn(text, ResourceWarning, stacklevel=2)
+
+    _PERFORM: Mapping[type[Action], Any] = {
+        Answer: _answer,
+        Open: _open,
+        Check: _check,
+        Close: _close,
+        Tell: _tell_of_leak,
+    }
+
+    def _tell(self, event: str, **details: Any) -> None:
+        """Tell the user's callback what has happened; what it raises is its own business."""
+        callback = self._own.on_event
+        if callback is not None:
+            with suppress(Exception):
+                callback(event, details)
+
+    # In the background
+
+    def _in_background(self, function: Callable[[Slot], None], slot: Slot) -> None:
+        if start_new_thread is not None:
+            try:
+                start_new_thread(function, (slot,))
+                return
+            except RuntimeError:  # no more threads can be had
+                pass
+        function(slot)
+
+    def _keep(self) -> None:
+        """See to it that what is due will be done: there is a keeper, and he looks again."""
+        if start_new_thread is None:
+            return
+        if not self._keeping.acquire(False):
+            with suppress(RuntimeError):  # he is awake
+                self._alarm.release()
+            return
+        try:
+            start_new_thread(_keep, (ref(self), self._alarm))
+        except BaseException as error:
+            self._keeping.release()
+            if not isinstance(error, RuntimeError):  # no more threads can be had
+                raise
+
+    def _tend(self) -> float | None:
+        """What the keeper does; returns the time of the next time, None if there will be none."""
+        with suppress(Exception):  # in a thread of ours there is nobody to raise to
+            self._do(self._core.tick)
+        self._take_back()
+        with self._lock:
+            due = self._core.due(monotonic())
+            if due is None and not self._lost and not self._core.waiting:
+                self._keeping.release()
+                return None
+        return due if due is not None else monotonic() + LONGEST_WAIT
+
+    # The process
+
+    def forked(self, owner: int) -> None:
+        """This is a child of process `owner`: begin anew. The parent's other threads are not here."""
+        core = self._core
+        if self._own.fork_policy == "keep":
+            self._lock, self._keeping, self._alarm = allocate_rlock(), allocate_lock(), allocate_lock()
+            return
+        self._revive()
+        self._core.closed = core.closed
+        self._core.easy = not core.closed
+        for slot in core.slots:
+            slot.state = SlotState.GONE
+            if slot.connection is not None:
+                slot.connection.orphan(owner)
+
+    def shut(self) -> None:
+        """Give nothing out any more, and close what is idle."""
+        self._do(self._core.close)
+
+
+def _keep(pool: ref[LinkPool], alarm: Any) -> None:
+    """The keeper's thread. It ends when nothing is due, or the pool is gone."""
+    while True:
+        found = pool()
+        due = found._tend() if found is not None else None
+        del found
+        if due is None:
+            return
+        alarm.acquire(True, min(max(due - monotonic(), 0.0), LONGEST_WAIT))
