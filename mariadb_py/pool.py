@@ -252,6 +252,8 @@ class ConnectionPool(LinkPool):
         self._welcome(link)
 
     def _grow(self) -> Open | None:
+        if self._lost:
+            self._do(self._core.attend)
         with self._lock:
             return self._core.grow()
 

@@ -331,8 +331,7 @@ class Link:
             return self._drive(operation, deadline, bound, cancels)
         except BaseException as error:
             self._end(operation, error)
-            if self.evicts and getattr(error, "errno", 0) in self.evicts:
-                self.evicted = True
+            self.evicted = self.evicted or getattr(error, "errno", 0) in self.evicts
             cancelling = self._cancelling
             twice = cancelling is not None and isinstance(error, KeyboardInterrupt) and error is not cancelling.stop
             if twice:
@@ -443,11 +442,10 @@ class Link:
 
     @property
     def reusable(self) -> bool:
-        """No operation is going on, and nothing was done to the session that a reset does not undo."""
+        """No operation is going on, no rows are left, and nothing was done that a reset does not undo."""
         core = self.core
-        if self._runs or self.evicted or core.user_changed or core.unsettled:
-            return False
-        return core.session.state == State.READY
+        spoilt = self._runs or self.evicted or core.user_changed or core.unsettled or core.occupied
+        return not spoilt and core.session.state == State.READY
 
     def settle(self) -> bool:
         """Make the connection free for another borrower; True if it is whole, idle and logged in as its options say."""

@@ -8,6 +8,7 @@ something is due at a later time. Knows no cursor and no DB-API.
 from __future__ import annotations
 
 import warnings
+from _random import Random
 from collections import deque
 from contextlib import suppress
 from weakref import ref
@@ -83,13 +84,11 @@ class LinkPool:
 
     def _revive(self) -> None:
         """Begin with nothing."""
-        from random import random
-
-        self._core = PoolCore(self._own, random)
+        self._core = PoolCore(self._own, Random().random)
         # Re-entrant, so that it can be asked whether this thread has it: a signal handler or a finalizer may strike
         # anywhere, and must not wait for what is interrupted by it.
         self._lock = allocate_rlock()
-        self._returned: deque[tuple[Slot, str]] = deque()  # given back by such a one
+        self._postponed: deque[tuple[Callable[..., list[Action]], tuple[Any, ...]]] = deque()  # by such a one
         self._lost: list[tuple[Slot, int]] = []  # collected leases; appended to by the collector, without the lock
         self._keeping = allocate_lock()  # held while there is a keeper
         self._alarm = allocate_lock()  # released to wake him
@@ -117,7 +116,6 @@ class LinkPool:
         if held_by_this_thread(self._lock):
             raise PoolError("The pool is busy in this very thread: get_connection() is called by a signal handler?")
         try:
-            self._take_back()
             if slot is None:
                 self._do(self._core.acquire, request)
             while True:
@@ -141,7 +139,8 @@ class LinkPool:
         while request.slot is None and not request.refusal and not request.ready:
             left = 0.0 if deadline is None else deadline - monotonic()
             if left > 0:
-                self._keep()
+                if not self._keeping.locked():
+                    self._keep()
                 request.wait(left)
             else:
                 self._do(self._core.withdraw, request, Refusal.TIMEOUT)
@@ -198,22 +197,16 @@ class LinkPool:
         elif self._own.reset or core.session.status & Status.IN_TRANS or core.tpc.state:
             reason = self._made_new(slot, link)
         if reason or not self._core.put(slot, monotonic()):
-            self._give_back(slot, reason)
-        if self._returned:
-            self._take_back()
-
-    def _give_back(self, slot: Slot, reason: str) -> None:
-        if held_by_this_thread(self._lock):
-            self._returned.append((slot, reason))
-        else:
             self._do(self._core.release, slot, reason)
+        elif not self._core.easy:
+            self._do(self._core.attend)
 
     def _abandon(self, slot: Slot, lease: int) -> None:
         """The end of a lease was interrupted, or its beginning."""
         self._unlock()
         if slot.state == SlotState.LEASED and slot.used == lease:
             slot.connection.drop()
-            self._give_back(slot, "error")
+            self._do(self._core.release, slot, "error")
 
     def _made_new(self, slot: Slot, link: Link) -> str:
         """Make a connection ready for the next borrower; why that failed, "" if it did not."""
@@ -238,15 +231,6 @@ class LinkPool:
             return "reset"
         return ""
 
-    def _take_back(self) -> None:
-        """Do what `_release()` could not do at once."""
-        while self._returned:
-            try:
-                slot, reason = self._returned.popleft()
-            except IndexError:  # another thread was faster
-                return
-            self._do(self._core.release, slot, reason)
-
     def _lose(self, slot: Slot, lease: int) -> None:
         """A handle was collected, its link is closed. Called by the garbage collector, so it takes no lock."""
         self._lost.append((slot, lease))
@@ -255,11 +239,18 @@ class LinkPool:
     # Carrying out what the core decides
 
     def _do(self, decide: Callable[..., list[Action]], *arguments: Any) -> None:
-        """Let the core decide, and carry that out."""
+        """Let the core decide, and carry that out; inside of another decision of this thread, behind it."""
+        if held_by_this_thread(self._lock):
+            self._postponed.append((decide, arguments))
+            return
         with self._lock:
             actions = self._reclaim() if self._lost else []
             actions += decide(*arguments, monotonic())
         self._carry_out(actions)
+        while self._postponed:
+            with suppress(IndexError):  # another thread was faster
+                decide, arguments = self._postponed.popleft()
+                self._do(decide, *arguments)
 
     def _reclaim(self) -> list[Action]:
         """Take back the places of collected handles; called under the lock."""
@@ -430,7 +421,6 @@ class LinkPool:
         """What the keeper does; returns the time of the next time, None if there will be none."""
         with suppress(Exception):  # in a thread of ours there is nobody to raise to
             self._do(self._core.tick)
-        self._take_back()
         with self._lock:
             due = self._core.due(monotonic())
             if due is None and not self._lost and not self._core.waiting:

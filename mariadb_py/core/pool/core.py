@@ -4,11 +4,11 @@ The shell around it (threads or asyncio) calls these methods under its lock, pas
 actions that come back outside of the lock; what came of an action it reports by the method named there. So nothing here
 can block, and every decision can be tested without a server.
 
-    acquire --Open--> OPENING --opened--> LEASED (Give), or IDLE when nobody asked for this very one
-    take, acquire: IDLE --> LEASED (Give)
+    acquire --Open--> OPENING --opened--> LEASED (Answer), or IDLE when nobody asked for this very one
+    take, acquire: IDLE --> LEASED (Answer)
     LEASED --dead--> GONE: Close; who found it is the first in the queue, or (if he does not queue) Open: OPENING
-    LEASED --put, release--> IDLE, or LEASED again for the first in the queue (Give)
-           --release(not usable)--> GONE: Close
+    LEASED --put--> IDLE, and LEASED again for the first in the queue (attend)
+           --release--> GONE: Close
     IDLE --tick--> CHECKING: Check --checked--> IDLE, or GONE: Close
          --tick, drain, resize, close--> GONE: Close
     OPENING --failed--> GONE
@@ -82,7 +82,10 @@ class PoolCore(Upkeep):
         return slot
 
     def put(self, slot: Slot, now: float) -> bool:
-        """A borrowed connection is as new again; True: it is idle, False: call `release()` as well."""
+        """A borrowed connection is as new again; False: it is not to be kept, call `release()`.
+
+        Behind it call `attend()`, unless all is `easy`; whose the slot is by then is not known.
+        """
         if now >= slot.retire_at:
             return False
         slot.holds[int((now - slot.seen) * 1e6).bit_length()] += 1  # as held() does
@@ -91,7 +94,7 @@ class PoolCore(Upkeep):
         slot.told = False
         slot.state = SlotState.IDLE
         self._idle.append(slot)
-        return self.easy
+        return True
 
     # Borrowing
 
@@ -232,22 +235,22 @@ class PoolCore(Upkeep):
     # Returning
 
     def release(self, slot: Slot, reason: str, now: float) -> list[Action]:
-        """A connection is returned, and `put()` did not do it.
+        """A connection is returned that is not to be kept.
 
         Args:
             slot: the slot.
-            reason: why it can never be given out again, one of `DISCARDS`; "": it can.
+            reason: one of `DISCARDS`; "": it is retired.
             now: the time.
         """
         if slot not in self._slots:
             return [] if slot.connection is None else [Close(slot.connection, "closed")]
-        if slot.state == SlotState.LEASED and (reason or now >= slot.retire_at):
-            slot.held(now)
-            if reason == "dead":
-                self.suspect()
-            return [self._discard(slot, reason or self._end(slot)), *self._proceed(now)]
-        if slot.state == SlotState.LEASED:
-            self.put(slot, now)
+        slot.held(now)
+        if reason == "dead":
+            self.suspect()
+        return [self._discard(slot, reason or self._end(slot)), *self._proceed(now)]
+
+    def attend(self, now: float) -> list[Action]:
+        """A connection has become idle while not all was easy."""
         return self._proceed(now)
 
     def lost(self, slot: Slot, now: float) -> list[Action]:
@@ -255,8 +258,7 @@ class PoolCore(Upkeep):
         if slot not in self._slots:
             return []
         slot.held(now)
-        self._discard(slot, "leak")
-        return self._proceed(now)
+        return [self._discard(slot, "leak"), *self._proceed(now)]
 
     # The pool as a whole
 

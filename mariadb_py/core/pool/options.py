@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...exceptions import ProgrammingError
-from ..keywords import FLAG, FUNCTION, INTEGER, SECONDS, TEXT, Option, accept_all, by_name, defaults
+from ..keywords import FUNCTION, INTEGER, SECONDS, TEXT, Option, accept_all, by_name, defaults
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,10 +38,6 @@ def _numbers(value: Any) -> str | None:
     return None if all(type(number) is int for number in value) else "has numbers of errors"
 
 
-def _reset_mode(value: Any) -> str | None:
-    return None if isinstance(value, bool) else "is True or False"
-
-
 def _pipeline_mode(value: Any) -> str | None:
     return None if isinstance(value, bool) or value == "auto" else 'is True, False or "auto"'
 
@@ -54,7 +50,7 @@ POOL_OPTIONS = (
     Option("acquire_timeout", SECONDS, check=_SECONDS),
     Option("max_waiting", INTEGER, 0, check=_COUNT),
     Option("order", TEXT, check=_one_of("fifo", "lifo")),
-    Option("pool_reset_session", FLAG, True, aliases=("pool_reset_connection",), check=_reset_mode),
+    Option("pool_reset_session", (bool,), True, aliases=("pool_reset_connection",)),
     Option("pipeline_reset", (bool, str), "auto", check=_pipeline_mode),
     Option(
         "pool_invalidation_interval",
