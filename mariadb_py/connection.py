@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
-from weakref import ref
-
 from mariadb_protocol.params import escape
 
-from . import exceptions
 from .core import twophase
 from .core.options import ConnectOptions
-from .core.tpc import Xid
 from .cursor import Cursor
 from .exceptions import CR_COMMANDS_OUT_OF_SYNC, InterfaceError, LostConnectionError, ProgrammingError
-from .facts import ConnectionFacts
+from .facts import ConnectionFacts, as_xid
 from .io.link import Link
 from .io.optionfile import SOURCES
 
@@ -22,8 +17,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
 
-    from .core.connection import ConnectionCore
-    from .core.pool.slot import Slot
+    from .core.tpc import Xid
     from .pool import ConnectionPool
 
 
@@ -33,23 +27,8 @@ class Connection(ConnectionFacts):
     A connection may be used by one thread at a time; two at once is a ProgrammingError.
     """
 
-    Warning = exceptions.Warning
-    Error = exceptions.Error
-    InterfaceError = exceptions.InterfaceError
-    DatabaseError = exceptions.DatabaseError
-    DataError = exceptions.DataError
-    OperationalError = exceptions.OperationalError
-    IntegrityError = exceptions.IntegrityError
-    InternalError = exceptions.InternalError
-    ProgrammingError = exceptions.ProgrammingError
-    NotSupportedError = exceptions.NotSupportedError
-    PoolError = exceptions.PoolError
-
     _link: Link | None = None
-    # For a handle to a pool's connection: the pool, the slot that it came from, and how often that had been given out.
     _pool: ConnectionPool | None = None
-    _slot: Slot | None = None
-    _lease = 0
 
     def __init__(self, uri: str | None = None, **keywords: Any) -> None:
         link = Link(ConnectOptions.from_keywords({"uri": uri, **keywords}, SOURCES))
@@ -57,29 +36,11 @@ class Connection(ConnectionFacts):
         link.connect()
         self._link = link
 
-    def _observe(self, link: Link) -> None:
-        """Let the status callback see this connection, as long as there is one."""
-        callback = link.core.options.status_callback
-        if callback is None:
-            return
-        reference = ref(self)
-
-        def report(name: str, value: object) -> None:
-            connection = reference()
-            if connection is not None and connection._link is not None:
-                callback(connection, {name: value})
-
-        link.observer = report
-
     def _link_or_raise(self) -> Link:
         link = self._link
         if link is None:
             raise ProgrammingError("Invalid connection or not connected")
         return link
-
-    @property
-    def _core(self) -> ConnectionCore:
-        return self._link_or_raise().core
 
     # Cursors and transactions
 
@@ -125,15 +86,6 @@ class Connection(ConnectionFacts):
 
     # Transactions of a transaction manager (XA)
 
-    def xid(self, format_id: int, global_transaction_id: str, branch_qualifier: str) -> Xid:
-        """An identifier for the methods below.
-
-        Args:
-            format_id: number of its format, at least 0.
-            global_transaction_id, branch_qualifier: at most 64 bytes each, in UTF-8.
-        """
-        return Xid(format_id, global_transaction_id, branch_qualifier)
-
     def tpc_begin(self, xid: Xid) -> None:
         """Begin a transaction with this identifier.
 
@@ -142,7 +94,7 @@ class Connection(ConnectionFacts):
             IntegrityError: errno 1400, an ordinary transaction is open.
         """
         link = self._link_or_raise()
-        link.run(twophase.begin(link.core, _as_xid(xid)))
+        link.run(twophase.begin(link.core, as_xid(xid)))
 
     def tpc_prepare(self) -> None:
         """The first phase: from then on the server keeps the transaction, whatever happens to the connection."""
@@ -152,26 +104,17 @@ class Connection(ConnectionFacts):
     def tpc_commit(self, xid: Xid | None = None) -> None:
         """Commit the transaction in progress, prepared or not; with `xid`, one that `tpc_recover()` found."""
         link = self._link_or_raise()
-        link.run(twophase.finish(link.core, True, None if xid is None else _as_xid(xid)))
+        link.run(twophase.finish(link.core, True, None if xid is None else as_xid(xid)))
 
     def tpc_rollback(self, xid: Xid | None = None) -> None:
         """Roll back the transaction in progress, prepared or not; with `xid`, one that `tpc_recover()` found."""
         link = self._link_or_raise()
-        link.run(twophase.finish(link.core, False, None if xid is None else _as_xid(xid)))
+        link.run(twophase.finish(link.core, False, None if xid is None else as_xid(xid)))
 
     def tpc_recover(self) -> list[Xid]:
         """The identifiers of all prepared transactions on the server, for `tpc_commit()` and `tpc_rollback()`."""
         link = self._link_or_raise()
         return link.run(twophase.recover(link.core))
-
-    @property
-    def tpc_state(self) -> int:
-        """One of `constants.TPC_STATE`: NONE, XID (begun) or PREPARE (prepared)."""
-        return self._core.tpc.state
-
-    def _command(self, statement: bytes) -> None:
-        link = self._link_or_raise()
-        link.run(link.core.command(statement))
 
     @property
     def autocommit(self) -> bool:
@@ -320,11 +263,6 @@ class Connection(ConnectionFacts):
         return True
 
     @property
-    def _used(self) -> int:
-        """How often the pool has given this connection out."""
-        return 0 if self._slot is None else self._slot.used
-
-    @property
     def database(self) -> str | None:
         """Default database, as the server tracks it; None without one. Setting it is `select_db()`."""
         return self._core.session.schema
@@ -348,29 +286,3 @@ class Connection(ConnectionFacts):
         """Close; nothing is committed."""
         if self._link is not None:
             self.close()
-
-    def __del__(self) -> None:
-        if self._link is None and self._slot is None:
-            return
-        link, slot, pool = self._link, self._slot, self._pool
-        unclosed = "" if link is None or link.closed else f"unclosed {self!r}"
-        if link is not None:
-            link.drop()
-        if pool is not None and slot is not None:
-            if unclosed and slot.code is not None:
-                unclosed += f", borrowed at {slot.place}"
-            pool._lose(slot, self._lease)
-        if unclosed:
-            # Last: where warnings are errors, nothing behind it is run.
-            warnings.warn(unclosed, ResourceWarning, source=self, stacklevel=2)
-
-    def __repr__(self) -> str:
-        link = self._link
-        where = "closed" if link is None or link.closed else f"{link.endpoint} id={self.connection_id}"
-        return f"<mariadb_py.Connection {where} at {id(self):#x}>"
-
-
-def _as_xid(xid: Any) -> Xid:
-    if not isinstance(xid, Xid):
-        raise TypeError(f"a transaction is named by what xid() makes, not by a {type(xid).__name__}")
-    return xid

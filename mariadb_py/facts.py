@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
+from weakref import ref
+
 from mariadb_protocol import ProtocolError
 
+from . import exceptions
 from .core.failure import protocol_failure
 from .core.statements import CHARSET
+from .core.tpc import Xid
 from .exceptions import ProgrammingError
 
 TYPE_CHECKING = False
@@ -16,12 +21,14 @@ if TYPE_CHECKING:
 
     from .core.connection import ConnectionCore
     from .core.endpoint import Endpoint
+    from .core.pool.slot import Slot
     from .io.tls import TLS
 
     class _Link(Protocol):
         """What a driver tells."""
 
         endpoint: Endpoint
+        core: ConnectionCore
 
         @property
         def tls(self) -> TLS | None:
@@ -33,16 +40,47 @@ if TYPE_CHECKING:
 
 
 class ConnectionFacts:
-    """The facts; a face brings the two members that they are read from."""
+    """What all faces of a connection share; a face brings the link."""
 
-    @property
-    def _core(self) -> ConnectionCore:
-        """The state of the connection."""
-        raise NotImplementedError
+    Warning = exceptions.Warning
+    Error = exceptions.Error
+    InterfaceError = exceptions.InterfaceError
+    DatabaseError = exceptions.DatabaseError
+    DataError = exceptions.DataError
+    OperationalError = exceptions.OperationalError
+    IntegrityError = exceptions.IntegrityError
+    InternalError = exceptions.InternalError
+    ProgrammingError = exceptions.ProgrammingError
+    NotSupportedError = exceptions.NotSupportedError
+    PoolError = exceptions.PoolError
+
+    _link: Any = None
+    # For a handle to a pool's connection: the pool, the slot that it came from, and how often that had been given out.
+    _pool: Any = None
+    _slot: Slot | None = None
+    _lease = 0
 
     def _link_or_raise(self) -> _Link:
         """The driver's end, if the connection is open."""
         raise NotImplementedError
+
+    def _observe(self, link: Any) -> None:
+        """Let the status callback see this connection, as long as there is one."""
+        callback = link.core.options.status_callback
+        if callback is None:
+            return
+        reference = ref(self)
+
+        def report(name: str, value: object) -> None:
+            connection = reference()
+            if connection is not None and connection._link is not None:
+                callback(connection, {name: value})
+
+        link.observer = report
+
+    @property
+    def _core(self) -> ConnectionCore:
+        return self._link_or_raise().core
 
     @property
     def _greeting(self) -> Greeting:
@@ -194,3 +232,48 @@ class ConnectionFacts:
     def collation(self) -> str:
         """Collation that the login asks for."""
         return "utf8mb4_general_ci"
+
+    @property
+    def _used(self) -> int:
+        """How often the pool has given this connection out."""
+        return 0 if self._slot is None else self._slot.used
+
+    def xid(self, format_id: int, global_transaction_id: str, branch_qualifier: str) -> Xid:
+        """An identifier for the methods below.
+
+        Args:
+            format_id: number of its format, at least 0.
+            global_transaction_id, branch_qualifier: at most 64 bytes each, in UTF-8.
+        """
+        return Xid(format_id, global_transaction_id, branch_qualifier)
+
+    @property
+    def tpc_state(self) -> int:
+        """One of `constants.TPC_STATE`: NONE, XID (begun) or PREPARE (prepared)."""
+        return self._core.tpc.state
+
+    def __del__(self) -> None:
+        if self._link is None and self._slot is None:
+            return
+        link, slot, pool = self._link, self._slot, self._pool
+        unclosed = "" if link is None or link.closed else f"unclosed {self!r}"
+        if link is not None:
+            link.drop()
+        if pool is not None and slot is not None:
+            if unclosed and slot.code is not None:
+                unclosed += f", borrowed at {slot.place}"
+            pool._lose(slot, self._lease)
+        if unclosed:
+            # Last: where warnings are errors, nothing behind it is run.
+            warnings.warn(unclosed, ResourceWarning, source=self, stacklevel=2)
+
+    def __repr__(self) -> str:
+        link = self._link
+        where = "closed" if link is None or link.closed else f"{link.endpoint} id={self.connection_id}"
+        return f"<mariadb_py.{type(self).__name__} {where} at {id(self):#x}>"
+
+
+def as_xid(xid: Any) -> Xid:
+    if not isinstance(xid, Xid):
+        raise TypeError(f"a transaction is named by what xid() makes, not by a {type(xid).__name__}")
+    return xid

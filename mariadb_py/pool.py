@@ -5,9 +5,8 @@ from __future__ import annotations
 from sys import _getframe
 
 from .connection import Connection
-from .core.options import MAX_POOL_SIZE, ConnectOptions, PoolOptions
+from .core.options import ConnectOptions, PoolOptions
 from .core.pool.slot import SlotState
-from .core.pool.stats import prometheus
 from .core.restore import restore
 from .exceptions import DuplicatePoolError, PoolClosed, PoolError, ProgrammingError
 from .io.link import Link
@@ -16,6 +15,7 @@ from .io.pool import LinkPool, Waiter
 from .io.processes import watch
 from .io.threads import allocate_lock, get_ident, monotonic, sleep
 from .lease import Lease
+from .poolfacts import PoolFacts, checked_timeout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _LEASED = SlotState.LEASED
 _POLL = 0.01  # seconds between two looks at what is still borrowed from a pool that is being closed
 
 
-class ConnectionPool(LinkPool):
+class ConnectionPool(LinkPool, PoolFacts):
     """A set of connections that are opened once and borrowed many times.
 
     Args:
@@ -163,13 +163,8 @@ class ConnectionPool(LinkPool):
         self, handle: Connection, slot: Slot | None, timeout: float | None, now: float, code: CodeType, lasti: int
     ) -> None:
         """Fill a handle the long way: a check is due, or somebody has to be waited for."""
-        if timeout is None:
-            timeout = self._own.acquire_timeout
-        elif isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
-            raise TypeError(f"timeout wants a number of seconds, not {type(timeout).__name__}")
-        elif not timeout >= 0:
-            raise ProgrammingError(f"timeout is a time in seconds, from 0 on, not {timeout!r}")
-        request = Waiter(now, now + timeout if timeout else None)
+        seconds = self._own.acquire_timeout if timeout is None else checked_timeout(timeout)
+        request = Waiter(now, now + seconds if seconds else None)
         slot = self._acquire(request, slot)
         handle._lease = slot.used
         handle._slot = slot
@@ -257,34 +252,6 @@ class ConnectionPool(LinkPool):
         with self._lock:
             return self._core.grow()
 
-    def set_config(self, **keywords: Any) -> None:
-        """Set how connections are opened from now on, and options of the pool; what is open stays as it is.
-
-        The keywords of connections replace all earlier ones; options of the pool that are not given stay.
-
-        Raises:
-            TypeError: a keyword is unknown, or a value has the wrong type.
-            ProgrammingError: a value is out of range, or another `pool_name`.
-        """
-        own, connection_keywords = PoolOptions.split(keywords, self._own)
-        if own.name != self._own.name:
-            raise ProgrammingError(f"Pool {self._own.name!r} cannot be renamed to {own.name!r}")
-        if connection_keywords:
-            options = ConnectOptions.from_keywords(connection_keywords, SOURCES)
-            self._options, self._learned = options, None
-            self._choose()
-        self._own = own
-        self._do(self._core.resize, own)
-
-    def resize(self, min_size: int, max_size: int | None = None) -> None:
-        """Change the number of connections; what is too many is closed, as soon as nobody uses it.
-
-        Args:
-            min_size: connections that are kept open.
-            max_size: most there can be; default `min_size`.
-        """
-        self.set_config(min_size=min_size, max_size=min_size if max_size is None else max_size)
-
     # The pool as a whole
 
     def wait_ready(self, timeout: float | None = None) -> None:
@@ -320,23 +287,6 @@ class ConnectionPool(LinkPool):
             self._check_quietly(slot)
         return self._core.stats.discards["dead"] - before
 
-    def drain(self) -> None:
-        """Replace all connections by new ones: idle ones now, the others when they are returned."""
-        self._do(self._core.drain)
-
-    def suspend(self, fail_fast: bool = False) -> None:
-        """Give no connection out until `resume()`.
-
-        Args:
-            fail_fast: who wants one gets an error at once, rather than to wait.
-        """
-        with self._lock:
-            self._core.suspend(fail_fast)
-
-    def resume(self) -> None:
-        """Give connections out again."""
-        self._do(self._core.resume)
-
     def close(self, timeout: float = 0.0, force: bool = False) -> None:
         """Close the idle connections and free the name; borrowed ones are closed when they are returned.
 
@@ -364,53 +314,6 @@ class ConnectionPool(LinkPool):
         super().forked(owner)
         self._handles.clear()
 
-    # Facts
-
-    def stats(self) -> dict[str, Any]:
-        """Figures of the pool.
-
-        Returns:
-            Numbers of now: size, idle, active, connecting, waiting, min_size, max_size. Numbers since the pool was
-            made: borrows, resets, borrow_waits, handoffs, timeouts, queue_full, refused, cancelled_waits, connects,
-            connect_errors, leaks; discards: by their reason. Times: wait (for a connection), hold (of one), connect: as
-            {"count": n, "buckets": {upper bound in seconds: n}}, where bounds double and empty buckets are left out.
-        """
-        with self._lock:
-            return self._core.figures
-
-    def prometheus(self) -> str:
-        """What `stats()` returns, in the text format of Prometheus; sums are those of the buckets' upper bounds."""
-        return prometheus(self._own.name or "", self.stats())
-
-    @property
-    def pool_name(self) -> str:
-        """Name of the pool; "" if it has none."""
-        return self._own.name or ""
-
-    @property
-    def pool_size(self) -> int:
-        """Number of connections that the pool may have."""
-        return self._own.max_size
-
-    @property
-    def pool_reset_connection(self) -> bool:
-        """The session is brought back when a connection is returned; can be set."""
-        return self._own.reset
-
-    @pool_reset_connection.setter
-    def pool_reset_connection(self, value: bool) -> None:
-        self.set_config(pool_reset_connection=value)
-
-    @property
-    def max_size(self) -> int:
-        """Largest `pool_size` there can be."""
-        return MAX_POOL_SIZE
-
-    @property
-    def connection_count(self) -> int:
-        """Connections that are open, idle or borrowed; 0 once the pool is closed."""
-        return 0 if self._core.closed else self._core.size
-
     def __enter__(self) -> ConnectionPool:
         return self
 
@@ -421,11 +324,6 @@ class ConnectionPool(LinkPool):
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-    def __repr__(self) -> str:
-        core = self._core
-        kind = type(self).__name__
-        return f"<mariadb_py.{kind} {self.pool_name!r} size={core.size} idle={core.idle} at {id(self):#x}>"
 
 
 class ServicePool(ConnectionPool):

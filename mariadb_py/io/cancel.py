@@ -28,18 +28,23 @@ def kill_query(link: Link, deadline: float) -> str:
     names, greeting = link.names(), link.core.session.greeting
     if names is None or greeting is None or link.core.user_changed:
         return Fate.NOTHING
-    endpoint = Endpoint(link.endpoint.host, link.endpoint.port, link.endpoint.path)
-    endpoint.address = names.family, names.peer
     side = Link(link.core.options.for_cancelling(link.core.password), warns=False)
     try:
-        side.log_in(endpoint, deadline, "cancel_grace")
-        operation = kill(side.core, greeting.connection_id, _ports(names, side.names()))
+        side.log_in(aim(link.endpoint, names), deadline, "cancel_grace")
+        operation = kill(side.core, greeting.connection_id, ports(names, side.names()))
         return side.run(operation, deadline, "cancel_grace")
     finally:
         side.close()
 
 
-def _ports(names: Names, own: Names | None) -> tuple[int, int] | None:
+def aim(endpoint: Endpoint, names: Names) -> Endpoint:
+    """The very address that a connection leads to."""
+    same = Endpoint(endpoint.host, endpoint.port, endpoint.path)
+    same.address = names.family, names.peer
+    return same
+
+
+def ports(names: Names, own: Names | None) -> tuple[int, int] | None:
     """Our TCP ports of two connections (0: unknown); None on a unix socket, where addresses are no tuples."""
     if not isinstance(names.own, tuple):
         return None

@@ -112,13 +112,31 @@ def _reason(error: BaseException) -> object:
 
 
 def _resolve(endpoint: Endpoint, deadline: float | None) -> list[tuple[int, Address]]:
+    known = known_addresses(endpoint)
+    return known if known is not None else addresses(endpoint, _within(*name_of(endpoint), deadline))
+
+
+def name_of(endpoint: Endpoint) -> tuple[str, int]:
+    """Host and port."""
+    return endpoint.host or "localhost", endpoint.port
+
+
+def known_addresses(endpoint: Endpoint) -> list[tuple[int, Address]] | None:
+    """Addresses of an endpoint for which nothing has to be looked up; None if something has."""
     if endpoint.address is not None:
         return [endpoint.address]
-    host = endpoint.host or "localhost"
+    host, port = name_of(endpoint)
     literal = _literal_family(host)
-    if literal is not None:
-        return [(literal, (host, endpoint.port))]
-    outcome = _within(host, endpoint.port, deadline)
+    return [(literal, (host, port))] if literal is not None else None
+
+
+def addresses(endpoint: Endpoint, outcome: Any) -> list[tuple[int, Address]]:
+    """Addresses in what `look_up` returned.
+
+    Raises:
+        OperationalError: errno 2005, the host name is unknown.
+    """
+    host, _ = name_of(endpoint)
     if isinstance(outcome, OSError):
         raise OperationalError(f"Unknown server host '{host}' ({_reason(outcome)})", errno=CR_UNKNOWN_HOST) from outcome
     if isinstance(outcome, BaseException):
@@ -136,27 +154,24 @@ def _literal_family(host: str) -> int | None:
     return None
 
 
+def look_up(host: str, port: int) -> Any:
+    """getaddrinfo's list, or the exception that it raised."""
+    try:
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except Exception as error:
+        return error
+
+
 def _within(host: str, port: int, deadline: float | None) -> Any:
-    """getaddrinfo's list, or the exception that it raised.
-
-    It cannot be interrupted, so it runs in a thread that is left behind at the deadline.
-    """
-    outcome: list[Any] = []
-
-    def resolve() -> None:
-        try:
-            outcome.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-        except Exception as error:
-            outcome.append(error)
-
+    """As `look_up`, which cannot be interrupted: it runs in a thread that is left behind at the deadline."""
     if deadline is None or start_new_thread is None:
-        resolve()
-        return outcome[0]
+        return look_up(host, port)
+    outcome: list[Any] = []
     done = allocate_lock()
     done.acquire()
 
     def run() -> None:
-        resolve()
+        outcome.append(look_up(host, port))
         done.release()
 
     try:

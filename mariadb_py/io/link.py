@@ -6,24 +6,15 @@ Knows no message of the protocol.
 
 from __future__ import annotations
 
-import socket
 from contextlib import suppress
 
 from mariadb_protocol import ProtocolError, State
-from mariadb_protocol.framing import unasked
 
 from ..core.cancel import Cancelling, Fate
-from ..core.connection import ConnectionCore
-from ..core.failure import failure_at, lost_to
 from ..core.login import follows, redirection
-from ..core.security import UNVERIFIED, describe, plan, security
+from ..core.security import UNVERIFIED, plan, security
 from ..exceptions import (
-    CR_CONNECTION_ERROR,
-    CR_SERVER_LOST,
-    CR_UNKNOWN_HOST,
-    ER_STATEMENT_TIMEOUT,
     Error,
-    InterfaceError,
     LostConnectionError,
     OperationalError,
     QueryTimeout,
@@ -31,63 +22,42 @@ from ..exceptions import (
 )
 from .crypto import provider
 from .dial import LONGEST_WAIT, dial, is_socket, share
-from .localfile import read_file, read_key
+from .linkstate import QUIT_TIMEOUT, SERVER_FIRST, TRY_NEXT, LinkState
+from .localfile import read_key
 from .login import attributes, upgrade_to, warn
 from .threads import get_ident, monotonic
-from .transport import TimedOut, Transport, is_ours
+from .transport import Transport, is_ours
 from .turns import Turns, standing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, TypeVar
+    from typing import TypeVar
 
     from mariadb_protocol.events import Command
 
     from ..core.options import ConnectOptions, Endpoint
     from ..core.security import Plan
-    from .tls import TLS
-    from .transport import Names
     from .turns import Run
 
     T = TypeVar("T")
 
-# A server that fails like this is not to be had; the next one of the list is tried.
-_TRY_NEXT = (CR_CONNECTION_ERROR, CR_UNKNOWN_HOST, CR_SERVER_LOST)
-QUIT_TIMEOUT = 1.0  # seconds that a goodbye may take
 LISTEN_AFTER = 0.005  # seconds of rest after which the server may have hung up, so that it is worth a look
-SERVER_FIRST = 0.03  # seconds that a server has to report a timeout by itself
 
 
-class Link:
-    """A physical connection: what it decides (`core`) and the socket that it runs over.
+class Link(LinkState["Transport"]):
+    """A connection that is used by one thread at a time; the attributes are those of `LinkState`."""
 
-    Attributes:
-        core: state and decisions.
-        endpoint: where the socket leads.
-        observer: called with (name, value) for what the server reports, between operations.
-        evicts: numbers of errors behind which the connection is not to be used by others.
-        evicted: there was such an error.
-    """
-
-    __slots__ = (
-        *("__weakref__", "_cancelling", "_ending", "_listened", "_loss_known", "_runs"),
-        *("_transport", "_warns", "core", "endpoint", "evicted", "evicts", "observer"),
-    )
+    __slots__ = ("_listened", "_runs")
 
     def __init__(self, options: ConnectOptions, *, warns: bool = True) -> None:
-        self.core = ConnectionCore(options, read_file)
-        self.endpoint: Endpoint = options.endpoints(is_socket)[0]
-        self._transport: Transport | None = None
+        super().__init__(options, warns=warns)
         self._runs = Turns()
-        self._ending = False  # close() was called
-        self._loss_known = False  # the user has been told that the connection was lost
         self._listened = 0.0  # monotonic time of the last look at what the server has to say
-        self._cancelling: Cancelling | None = None  # the running operation
-        self._warns = warns
-        self.observer: Callable[[str, object], None] | None = None
-        self.evicts: frozenset[int] = frozenset()
-        self.evicted = False
+
+    @property
+    def busy(self) -> bool:
+        """An operation is going on."""
+        return bool(self._runs)
 
     @classmethod
     def open(cls, options: ConnectOptions) -> Link:
@@ -113,7 +83,7 @@ class Link:
                 self.log_in(endpoint, share(deadline, left), bound)
                 break
             except OperationalError as error:
-                if left == 1 or self._ending or error.errno not in _TRY_NEXT:
+                if left == 1 or self._ending or error.errno not in TRY_NEXT:
                     raise
         target = redirection(self.core.session, options.permit_redirect, self.endpoint)
         if target is not None:
@@ -169,6 +139,11 @@ class Link:
             raise
         self._loss_known = False
 
+    def orphan(self, owner: int) -> None:
+        """See `LinkState`."""
+        super().orphan(owner)
+        self._runs = Turns()
+
     def renew(self) -> None:
         """Give up the connection, and open another one in its place.
 
@@ -192,42 +167,11 @@ class Link:
 
     def _revive(self) -> None:
         """Before an operation: replace a connection that was lost meanwhile, unless something would be lost with it."""
-        session = self.core.session
-        if self._ending or not (session.state == State.BROKEN or (session.state == State.READY and not self.silent())):
+        if not self._must_revive():
             return
-        reason = self.core.would_lose()
-        if reason is not None and not self._loss_known:
-            self._loss_known = True
-            lost = self._lost(ConnectionResetError(f"not opened anew, as {reason} would be missing"), None, "")
-            session.fail(lost)
-            self.drop()
-            raise lost
         told = self._loss_known
         self._renew()
         self.core.statements.revived = not told
-
-    def names(self) -> Names | None:
-        """Both ends of the socket; None if it is gone."""
-        try:
-            return self._transport.names() if self._transport is not None else None
-        except OSError:
-            return None
-
-    @property
-    def tls(self) -> TLS | None:
-        """The encryption; None if there is none."""
-        return self._transport.tls if self._transport is not None else None
-
-    @property
-    def security(self) -> str:
-        """In words, how the connection is protected."""
-        tls = self.tls
-        return describe(self.core.session, f"{tls.version} ({tls.cipher})" if tls is not None else "")
-
-    @property
-    def closed(self) -> bool:
-        """The socket is closed."""
-        return self._transport is None
 
     # Running operations
 
@@ -280,20 +224,13 @@ class Link:
         Returns:
             Monotonic time by which the server will have ended it; None: it has to be given up.
         """
-        if isinstance(error, KeyboardInterrupt):
-            stop: BaseException = error
-        elif isinstance(error, TimedOut) and deadline is not None and monotonic() >= deadline:
-            stop = QueryTimeout(f"The statement did not end within its {bound}", ER_STATEMENT_TIMEOUT, "70100")
-        else:
+        if not self._begins_to_cancel(error, deadline, bound):
             return None
-        cancelling = self._cancelling = Cancelling(stop)
-        self.core.session.stop = stop
-        transport, grace = self._transport, self.core.options.cancel_grace
-        if transport is None or not transport.waiting or not grace:
+        cancelling = self._cancelling
+        if cancelling is None:
             return None
         from .cancel import kill_query
 
-        cancelling.until = monotonic() + min(grace, LONGEST_WAIT)
         with suppress(Error, OSError):
             cancelling.fate = kill_query(self, cancelling.until)
         return cancelling.until if cancelling.fate != Fate.NOTHING else None
@@ -320,12 +257,6 @@ class Link:
         elif self.observer is not None and self.core.session.events and not self._runs:
             self._report(self.observer)
 
-    def _report(self, observer: Callable[[str, object], None]) -> None:
-        """Tell what the server has reported; the observer may run operations of its own."""
-        events, self.core.session.events = self.core.session.events, []
-        for name, value in events or ():
-            observer(name, value)
-
     def _perform(self, operation: Command[T], deadline: float | None, bound: str, cancels: bool = False) -> T:
         try:
             return self._drive(operation, deadline, bound, cancels)
@@ -351,21 +282,6 @@ class Link:
                 failure.rows_done = getattr(error, "rows_done", None)  # of executemany()
                 raise failure from error
             raise
-
-    def _end(self, operation: Command[Any], error: BaseException) -> None:
-        """Close an operation that `error` interrupted, perhaps between two steps: that breaks the session."""
-        between = operation.gi_frame is not None  # type: ignore[attr-defined]  # it is a generator
-        operation.close()
-        if between and self.core.session.broken:
-            self.core.session.fail(error)
-
-    def _give_up(self) -> None:
-        """Ctrl-C has struck where an earlier operation was being put right: nobody knows what the session is like."""
-        self._cancelling = self.core.session.stop = None
-        if not self.core.session.broken:
-            self.core.session.fail(InterfaceError("an interruption left it in an unknown state"))
-        self.core.unsettled = False
-        self.drop()
 
     def _drive(self, operation: Command[T], deadline: float | None, bound: str, cancels: bool = False) -> T:
         send = operation.send
@@ -397,55 +313,7 @@ class Link:
                 self._cancelling = self.core.session.stop = None
             return ended.value  # type: ignore[no-any-return]
 
-    # Errors
-
-    def _failure(self, error: ProtocolError) -> Error:
-        """The exception for an error of the protocol layer; says which server it was where that is to blame."""
-        return failure_at(self.endpoint, error, self.core.session.greeting is not None)
-
-    def _undisturbed(self) -> bool:
-        """The server has neither hung up nor spoken since the last answer, if there is nothing to be read."""
-        transport = self._transport
-        return transport is None or self.core.session.state != State.READY or transport.silent()
-
-    def _disturbed(self, operation: Command[Any]) -> Error:
-        """The error for a server that has hung up, or spoken, since the last answer; nothing is sent to it."""
-        operation.close()
-        error = unasked(self._transport.unasked() if self._transport is not None else b"")
-        self.core.session.fail(error)
-        self._loss_known = True
-        self.drop()
-        failure = self._failure(error)
-        failure.__cause__ = error
-        return failure
-
-    def _lost(self, error: OSError, deadline: float | None, bound: str) -> LostConnectionError:
-        reason = str(error)
-        if isinstance(error, (TimeoutError, socket.timeout)) and deadline is not None and monotonic() >= deadline:
-            reason = f"{bound} passed"
-        lost = lost_to(self.endpoint, reason)
-        lost.written = self._transport is not None and self._transport.sent
-        lost.__cause__ = error
-        return lost
-
     # State and end
-
-    def silent(self) -> bool:
-        """Nothing has arrived and the stream has not ended, as it must be between commands; costs no round trip."""
-        transport = self._transport
-        return transport is not None and transport.silent()
-
-    def peek(self) -> Callable[[], bool] | None:
-        """As `silent()`, for as long as no operation is run; None if none can be."""
-        transport = self._transport
-        return transport.silent if transport is not None and self.core.session.state == State.READY else None
-
-    @property
-    def reusable(self) -> bool:
-        """No operation is going on, no rows are left, and nothing was done that a reset does not undo."""
-        core = self.core
-        spoilt = self._runs or self.evicted or core.user_changed or core.unsettled or core.occupied
-        return not spoilt and core.session.state == State.READY
 
     def settle(self) -> bool:
         """Make the connection free for another borrower; True if it is whole, idle and logged in as its options say."""
@@ -483,18 +351,3 @@ class Link:
                     self._drive(self.core.quit(), monotonic() + QUIT_TIMEOUT, "deadline")
         finally:
             self.drop()
-
-    def orphan(self, owner: int) -> None:
-        """Behind a fork: leave the connection to the process that opened it, without a byte on it."""
-        self.core.session.fail(InterfaceError(f"it belongs to process {owner}, which forked this one"))
-        self._runs, self._loss_known = Turns(), True
-        transport, self._transport = self._transport, None
-        if transport is not None:
-            transport.leave()
-
-    def drop(self) -> None:
-        """Close the socket without a word."""
-        transport = self._transport
-        if transport is not None:
-            transport.close()
-            self._transport = None  # last: should Ctrl-C strike before, it is known that there is something to close

@@ -9,12 +9,19 @@ from weakref import WeakSet
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .pool import LinkPool
+    from typing import Protocol
 
-_pools: WeakSet[LinkPool] = WeakSet()
+    class Pool(Protocol):
+        """What is looked after."""
+
+        def forked(self, owner: int) -> None: ...
+        def shut(self) -> None: ...
 
 
-def watch(pool: LinkPool) -> None:
+_pools: WeakSet[Pool] = WeakSet()
+
+
+def watch(pool: Pool) -> None:
     """Look after a pool until it is collected."""
     _pools.add(pool)
 

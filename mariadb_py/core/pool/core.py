@@ -249,6 +249,12 @@ class PoolCore(Upkeep):
             self.suspect()
         return [self._discard(slot, reason or self._end(slot)), *self._proceed(now)]
 
+    def hand_back(self, slot: Slot, now: float) -> list[Action]:
+        """Whoever was given this slot has not touched its connection, and does not want it any more."""
+        slot.used -= 1
+        slot.request = None
+        return self._proceed(now) if self.put(slot, now) else self.release(slot, "", now)
+
     def attend(self, now: float) -> list[Action]:
         """A connection has become idle while not all was easy."""
         return self._proceed(now)

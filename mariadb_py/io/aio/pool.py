@@ -1,0 +1,478 @@
+"""A pool of links, for asyncio: it carries out what `core.pool` decides.
+
+Decisions are made without a pause, so there is no lock. To give a connection back waits for nothing; connections are
+opened, and reset where that has to be waited for, by tasks of the pool. It belongs to the loop that uses it first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from _random import Random
+from collections import deque
+from contextlib import suppress
+from weakref import ref
+
+from mariadb_protocol import ProtocolError
+from mariadb_protocol.constants import Status
+
+from ...core.pool.actions import Answer, Check, Close, Open, Tell
+from ...core.pool.core import PoolCore
+from ...core.pool.report import refusal
+from ...core.pool.slot import Refusal, Request, SlotState
+from ...core.restore import finish_restore, is_pending, learn, restore, send_restore
+from ...exceptions import Error, LostConnectionError, PoolError
+from ..dial import LONGEST_WAIT
+from ..pool import REFUSED_LOGINS
+from ..threads import monotonic
+from .link import Link
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
+    from typing import Any
+
+    from ...core.options import ConnectOptions
+    from ...core.pool.actions import Action
+    from ...core.pool.options import PoolOptions
+    from ...core.pool.slot import Slot
+
+
+class Waiter(Request):
+    """A request that a task waits for."""
+
+    __slots__ = ("failure", "future", "task")
+
+    def __init__(self, since: float, deadline: float | None, loop: asyncio.AbstractEventLoop) -> None:
+        task = asyncio.current_task()
+        super().__init__(since, deadline, id(task))
+        self.task = task
+        self.future: asyncio.Future[None] = loop.create_future()
+        self.failure: BaseException | None = None  # of the connection that was opened for it
+
+    def wake(self) -> None:
+        """It has been answered."""
+        if not self.future.done():
+            self.future.set_result(None)
+
+
+class LoopPool:
+    """The links of a pool; the arguments are those of `io.pool.LinkPool`."""
+
+    def __init__(self, own: PoolOptions, options: ConnectOptions | None) -> None:
+        self._own = own
+        self._options = options
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._revive()
+
+    def _revive(self) -> None:
+        """Begin with nothing."""
+        self._core = PoolCore(self._own, Random().random)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._lost: list[tuple[Slot, int]] = []  # collected leases; appended to by the collector
+        self._deciding = False
+        self._postponed: deque[tuple[Callable[..., list[Action]], tuple[Any, ...]]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._learned: tuple[int, bytes | None] | None = None
+        self._pipelines = True  # until the server gives a strange answer to commands sent together
+
+    def _here(self) -> asyncio.AbstractEventLoop:
+        """The running loop, which must be the pool's.
+
+        Raises:
+            PoolError: the pool belongs to another one.
+        """
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            if self._loop is not None:
+                raise PoolError(f"Pool {self._own.name or ''!r} belongs to another event loop")
+            self._loop = loop
+            self._begin()
+        return loop
+
+    def _begin(self) -> None:
+        """The pool is used for the first time."""
+        self._do(self._core.start)
+        self._keep()
+
+    # Hooks, where there are handles to call them with
+
+    async def _call(self, hook: Callable[[Any], Any], link: Link) -> None:
+        """Call a hook of the user with a connection."""
+        raise NotImplementedError
+
+    # Borrowing
+
+    async def _acquire(self, request: Waiter, slot: Slot | None) -> Slot:
+        """Borrow by way of a request; see `io.pool.LinkPool._acquire`."""
+        try:
+            if slot is None:
+                self._do(self._core.acquire, request)
+            while True:
+                if slot is None:
+                    slot = await self._wait(request)
+                    if slot is None:
+                        raise PoolError("no slot was given")
+                slot.request = request
+                request.slot = slot
+                wrong = await self._what_is_wrong(slot, request.deadline)
+                if not wrong:
+                    return slot
+                request.future = request.future.get_loop().create_future()
+                self._do(self._core.dead, slot, request, wrong)
+                slot = None
+        except BaseException:
+            self._withdraw(request)
+            raise
+
+    def _withdraw(self, request: Waiter) -> None:
+        """Whoever made the request is gone: what he was given, and has not touched, is for others."""
+        slot = request.slot
+        if slot is not None and slot.request is request and slot.state == SlotState.LEASED:
+            link: Link = slot.connection
+            if not link.busy and not link.closed and (is_pending(link.core) or link.reusable):
+                self._do(self._core.hand_back, slot)
+                return
+        self._do(self._core.cancel, request)
+
+    async def _wait(self, request: Waiter) -> Slot | None:
+        """Until the request is answered; returns what it was given, None if it wanted no slot."""
+        loop = request.future.get_loop()
+        timer = None
+        if request.deadline is not None and not request.future.done():
+            left = min(max(request.deadline - monotonic(), 0.0), LONGEST_WAIT)
+            timer = loop.call_later(left, self._do, self._core.withdraw, request, Refusal.TIMEOUT)
+            if self._timer is None:
+                self._keep()
+        try:
+            await request.future
+        finally:
+            if timer is not None:
+                timer.cancel()
+        if request.failure is not None:
+            raise request.failure
+        if request.refusal:
+            raise refusal(self._own.name or "", self._core, request, monotonic(), _task_name)
+        return request.slot
+
+    async def _what_is_wrong(self, slot: Slot, deadline: float | None) -> str:
+        """Why a connection cannot be used, one of `stats.DISCARDS`; "" if it can."""
+        link: Link = slot.connection
+        now = monotonic()
+        until = now + self._own.ping_timeout
+        if deadline is not None:
+            until = min(until, max(deadline, now + 0.01))
+        if is_pending(link.core):
+            wrong = await self._finish(link, until)
+            if wrong:
+                return wrong
+        slot.peek = link.peek()
+        if slot.peek is None or not slot.peek():
+            return "dead"
+        if self._own.check is not None:
+            try:
+                await self._call(self._own.check, link)
+            except Exception:
+                return "ping"
+        elif now >= slot.fresh_until:
+            try:
+                await link.run(link.core.ping(), until, "ping_timeout")
+            except Error:
+                return "ping"
+        return ""
+
+    async def _finish(self, link: Link, until: float) -> str:
+        """Read the answers to a reset; why that failed, "" if it did not."""
+        try:
+            await link.run(finish_restore(link.core), until, "ping_timeout")
+        except LostConnectionError as error:
+            return "reset" if isinstance(error.__cause__, TimeoutError) else "dead"
+        except Error as error:
+            if isinstance(error.__cause__, ProtocolError):
+                self._pipelines = False  # whoever is there does not take commands together
+            return "reset"
+        return ""
+
+    # Returning
+
+    def _release(self, slot: Slot, link: Link) -> None:
+        """A lease ends; never raises an Error, and waits for nothing."""
+        core, own = link.core, self._own
+        if not link.reusable and not link.settle_now():
+            self._returned(slot, "evicted" if link.evicted else "dead" if core.session.broken else "error")
+            return
+        if not own.reset and not core.session.status & Status.IN_TRANS and not core.tpc.state:
+            self._returned(slot, "")
+            return
+        pipelines = core.session.mariadb and self._pipelines if own.pipeline_reset == "auto" else own.pipeline_reset
+        if own.reset and pipelines and own.on_reset is None:
+            try:
+                sent = link.run_now(send_restore(core))
+            except (Error, ProtocolError):
+                self._returned(slot, "reset")
+                return
+            if sent:
+                slot.resets += 1
+                slot.peek = None
+                self._returned(slot, "")
+                return
+        self._in_background(self._make_new(slot, link))
+
+    def _returned(self, slot: Slot, reason: str) -> None:
+        if reason or not self._core.put(slot, monotonic()):
+            self._do(self._core.release, slot, reason)
+        elif not self._core.easy:
+            self._do(self._core.attend)
+
+    async def _make_new(self, slot: Slot, link: Link) -> None:
+        """Make a connection ready for the next borrower, where that has to be waited for."""
+        core, own = link.core, self._own
+        timeout = core.options.connect_timeout
+        until = None if timeout is None else monotonic() + timeout
+        reason = "reset"
+        try:
+            if own.reset:
+                slot.resets += 1
+                await link.run(restore(core), until, "connect_timeout")
+                if own.on_reset is not None:
+                    await self._call(own.on_reset, link)
+            else:
+                await link.run(core.end_transaction(), until, "connect_timeout")
+            reason = ""
+        except Exception:
+            reason = "reset"
+        finally:
+            self._returned(slot, reason)
+
+    def _abandon(self, slot: Slot, lease: int) -> None:
+        """The end of a lease was interrupted, or its beginning."""
+        if slot.state == SlotState.LEASED and slot.used == lease:
+            slot.connection.drop()
+            self._do(self._core.release, slot, "error")
+
+    def _lose(self, slot: Slot, lease: int) -> None:
+        """A handle was collected, its link is closed. Called by the garbage collector, in any thread."""
+        self._lost.append((slot, lease))
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(self._do, self._core.attend)
+
+    # Carrying out what the core decides
+
+    def _do(self, decide: Callable[..., list[Action]], *arguments: Any) -> None:
+        """Let the core decide, and carry that out; inside of another decision, behind it."""
+        if self._deciding:  # a finalizer, or a callback
+            self._postponed.append((decide, arguments))
+            return
+        self._deciding = True
+        try:
+            actions = self._reclaim() if self._lost else []
+            actions += decide(*arguments, monotonic())
+        finally:
+            self._deciding = False
+        for action in actions:
+            self._PERFORM[type(action)](self, action)
+        while self._postponed:
+            decide, arguments = self._postponed.popleft()
+            self._do(decide, *arguments)
+
+    def _reclaim(self) -> list[Action]:
+        """Take back the places of collected handles."""
+        actions: list[Action] = []
+        while self._lost:
+            slot, lease = self._lost.pop()
+            if slot.state == SlotState.LEASED and slot.used == lease:
+                actions += self._core.lost(slot, monotonic())
+        return actions
+
+    def _answer(self, action: Answer) -> None:
+        action.request.wake()  # type: ignore[attr-defined]  # all requests here are Waiters
+
+    def _open(self, action: Open) -> None:
+        self._in_background(self._open_quietly(action.slot))
+
+    async def _open_quietly(self, slot: Slot) -> None:
+        """Open a connection; whoever waits for one is told of an error by the core."""
+        request = slot.request
+        try:
+            await self._open_here(slot)
+        except Exception as error:
+            if isinstance(request, Waiter):
+                request.failure = error
+                request.wake()
+        self._keep()
+
+    async def _open_here(self, slot: Slot) -> None:
+        """Open a connection; an error is the core's business, and the caller's."""
+        began = monotonic()
+        try:
+            link = await self._opened()
+        except BaseException as error:
+            fatal = not isinstance(error, Error) or error.errno in REFUSED_LOGINS
+            if isinstance(error, Exception):
+                self._do(self._core.failed, slot, error, fatal)
+                self._tell("connect_error", error=error)
+            else:
+                self._core.forgo(slot)
+                self._do(self._core.attend)
+            raise
+        self._core.stats.time("connect", monotonic() - began)
+        self._do(self._core.opened, slot, link)
+        self._tell("connect", connection_id=link.core.session.greeting.connection_id)  # type: ignore[union-attr]
+
+    async def _opened(self) -> Link:
+        if self._options is None:
+            raise PoolError(f"No connection available: couldn't get configuration for pool {self._own.name}")
+        link = await Link.open(self._options)
+        try:
+            await self._welcome(link)
+        except BaseException:
+            link.drop()
+            raise
+        return link
+
+    async def _welcome(self, link: Link) -> None:
+        """Learn what has to be known of a connection that comes into the pool."""
+        timeout = link.core.options.connect_timeout
+        until = None if timeout is None else monotonic() + timeout
+        learned = self._learned
+        if learned is None or link.core.options is not self._options:
+            learned = await link.run(learn(link.core), until, "connect_timeout")
+            if link.core.options is self._options:
+                self._learned = learned
+                margin = min(45.0, learned[0] / 2)
+                self._core.longest_life = learned[0] - margin if learned[0] else float("inf")
+        link.core.role = learned[1]
+        link.evicts = self._own.evict_errors
+        if self._own.on_connect is not None:
+            await self._call(self._own.on_connect, link)
+
+    def _check(self, action: Check) -> None:
+        self._in_background(self._check_quietly(action.slot))
+
+    async def _check_quietly(self, slot: Slot) -> None:
+        slot.fresh_until = float("-inf")  # it has to answer
+        alive = False
+        try:
+            alive = not await self._what_is_wrong(slot, None)
+        finally:
+            self._do(self._core.checked, slot, alive)
+
+    def _close(self, action: Close) -> None:
+        link: Link = action.connection
+        link.close_now()
+        self._tell("discard", reason=action.reason)
+
+    def _tell_of_leak(self, action: Tell) -> None:
+        slot = action.slot
+        held = monotonic() - slot.seen
+        self._tell("leak", seconds=held, thread=_task_name(slot.thread), place=slot.place)
+        if self._own.on_event is None:
+            with suppress(Warning):
+                text = f"pool {self._own.name!r}: a connection has been borrowed for {held:.1f} s at {slot.place}"
+                warnings.warn(text, ResourceWarning, stacklevel=2)
+
+    _PERFORM: Mapping[type[Action], Any] = {
+        Answer: _answer,
+        Open: _open,
+        Check: _check,
+        Close: _close,
+        Tell: _tell_of_leak,
+    }
+
+    def _tell(self, event: str, **details: Any) -> None:
+        """Tell the user's callback what has happened; what it raises is its own business."""
+        callback = self._own.on_event
+        if callback is not None:
+            with suppress(Exception):
+                callback(event, details)
+
+    # In the background
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let a task of the pool do it."""
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            work.close()
+            return
+        task = loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _keep(self) -> None:
+        """See to it that what is due will be done."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        now = monotonic()
+        due = self._core.due(now)
+        if due is not None and self._loop is not None:
+            self._timer = self._loop.call_later(min(max(due - now, 0.001), LONGEST_WAIT), _tend, ref(self))
+
+    def _tend(self) -> None:
+        self._timer = None
+        self._do(self._core.tick)
+        self._keep()
+
+    # The end
+
+    async def _shut(self, until: float, force: bool) -> None:
+        """Give nothing out any more, close what is idle, and wait for what is borrowed."""
+        if self._loop is not None:
+            self._here()
+        self._do(self._core.close)
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in tuple(self._tasks):
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(tuple(self._tasks))
+        while self._core.size and monotonic() < until:
+            await asyncio.sleep(0.01)
+        if force:
+            for slot in self._core.holders():
+                slot.connection.close_now()
+        await asyncio.sleep(0)  # sockets are closed in the next turn of the loop
+
+    def forked(self, owner: int) -> None:
+        """This is a child of process `owner`: begin anew, in another loop."""
+        core = self._core
+        if self._own.fork_policy == "keep":
+            return
+        self._revive()
+        self._loop = None
+        self._core.closed = core.closed
+        self._core.easy = not core.closed
+        for slot in core.slots:
+            slot.state = SlotState.GONE
+            if slot.connection is not None:
+                slot.connection.orphan(owner)
+
+    def shut(self) -> None:
+        """The process ends: its loop does not run any more."""
+        for slot in self._core.slots:
+            if slot.connection is not None:
+                slot.connection.drop()
+
+
+def _tend(pool: ref[LoopPool]) -> None:
+    found = pool()
+    if found is not None:
+        found._tend()
+
+
+def _task_name(ident: int) -> str:
+    """Name of a task, by its id."""
+    with suppress(RuntimeError):
+        for task in asyncio.all_tasks():
+            if id(task) == ident:
+                return task.get_name()
+    return "a task that has ended"
+
+
+async def maybe(value: Any) -> Any:
+    """What a hook returns, awaited if it has to be."""
+    if hasattr(value, "__await__"):
+        awaitable: Awaitable[Any] = value
+        return await awaitable
+    return value

@@ -1,0 +1,141 @@
+"""What a pool knows and is told without waiting: the same for every face."""
+
+from __future__ import annotations
+
+from .core.options import MAX_POOL_SIZE, ConnectOptions, PoolOptions
+from .core.pool.stats import prometheus
+from .exceptions import ProgrammingError
+from .io.optionfile import SOURCES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from .core.pool.core import PoolCore
+
+
+class PoolFacts:
+    """What all faces of a pool share; a face brings the links."""
+
+    _own: PoolOptions
+    _options: ConnectOptions | None
+    _core: PoolCore
+    _learned: tuple[int, bytes | None] | None
+
+    def _do(self, decide: Callable[..., Any], *arguments: Any) -> None:
+        """Let the core decide, and carry that out."""
+        raise NotImplementedError
+
+    def _choose(self) -> None:
+        """Whether there is more to do for each borrower than to lend a connection."""
+
+    # What it is told
+
+    def set_config(self, **keywords: Any) -> None:
+        """Set how connections are opened from now on, and options of the pool; what is open stays as it is.
+
+        The keywords of connections replace all earlier ones; options of the pool that are not given stay.
+
+        Raises:
+            TypeError: a keyword is unknown, or a value has the wrong type.
+            ProgrammingError: a value is out of range, or another `pool_name`.
+        """
+        own, connection_keywords = PoolOptions.split(keywords, self._own)
+        if own.name != self._own.name:
+            raise ProgrammingError(f"Pool {self._own.name!r} cannot be renamed to {own.name!r}")
+        if connection_keywords:
+            options = ConnectOptions.from_keywords(connection_keywords, SOURCES)
+            self._options, self._learned = options, None
+            self._choose()
+        self._own = own
+        self._do(self._core.resize, own)
+
+    def resize(self, min_size: int, max_size: int | None = None) -> None:
+        """Change the number of connections; what is too many is closed, as soon as nobody uses it.
+
+        Args:
+            min_size: connections that are kept open.
+            max_size: most there can be; default `min_size`.
+        """
+        self.set_config(min_size=min_size, max_size=min_size if max_size is None else max_size)
+
+    def drain(self) -> None:
+        """Replace all connections by new ones: idle ones now, the others when they are returned."""
+        self._do(self._core.drain)
+
+    def suspend(self, fail_fast: bool = False) -> None:
+        """Give no connection out until `resume()`.
+
+        Args:
+            fail_fast: who wants one gets an error at once, rather than to wait.
+        """
+        self._core.suspend(fail_fast)
+
+    def resume(self) -> None:
+        """Give connections out again."""
+        self._do(self._core.resume)
+
+    # Facts
+
+    def stats(self) -> dict[str, Any]:
+        """Figures of the pool.
+
+        Returns:
+            Numbers of now: size, idle, active, connecting, waiting, min_size, max_size. Numbers since the pool was
+            made: borrows, resets, borrow_waits, handoffs, timeouts, queue_full, refused, cancelled_waits, connects,
+            connect_errors, leaks; discards: by their reason. Times: wait (for a connection), hold (of one), connect: as
+            {"count": n, "buckets": {upper bound in seconds: n}}, where bounds double and empty buckets are left out.
+        """
+        return self._core.figures
+
+    def prometheus(self) -> str:
+        """What `stats()` returns, in the text format of Prometheus; sums are those of the buckets' upper bounds."""
+        return prometheus(self._own.name or "", self.stats())
+
+    @property
+    def pool_name(self) -> str:
+        """Name of the pool; "" if it has none."""
+        return self._own.name or ""
+
+    @property
+    def pool_size(self) -> int:
+        """Number of connections that the pool may have."""
+        return self._own.max_size
+
+    @property
+    def pool_reset_connection(self) -> bool:
+        """The session is brought back when a connection is returned; can be set."""
+        return self._own.reset
+
+    @pool_reset_connection.setter
+    def pool_reset_connection(self, value: bool) -> None:
+        self.set_config(pool_reset_connection=value)
+
+    @property
+    def max_size(self) -> int:
+        """Largest `pool_size` there can be."""
+        return MAX_POOL_SIZE
+
+    @property
+    def connection_count(self) -> int:
+        """Connections that are open, idle or borrowed; 0 once the pool is closed."""
+        return 0 if self._core.closed else self._core.size
+
+    def __repr__(self) -> str:
+        core = self._core
+        kind = type(self).__name__
+        return f"<mariadb_py.{kind} {self.pool_name!r} size={core.size} idle={core.idle} at {id(self):#x}>"
+
+
+def checked_timeout(timeout: float) -> float:
+    """A time to wait for a connection.
+
+    Raises:
+        TypeError, ProgrammingError: it is none.
+    """
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
+        raise TypeError(f"timeout wants a number of seconds, not {type(timeout).__name__}")
+    if not timeout >= 0:
+        raise ProgrammingError(f"timeout is a time in seconds, from 0 on, not {timeout!r}")
+    return timeout
