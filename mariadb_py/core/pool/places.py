@@ -63,6 +63,12 @@ class Places:
         """Those who wait for a connection."""
         return len(self._waiters)
 
+    @property
+    def deadline(self) -> float | None:
+        """The earliest time at which somebody has to have an answer; None: nobody waits."""
+        times = [request.deadline for request in (*self._waiters, *self._ready) if request.deadline is not None]
+        return min(times) if times else None
+
     def count(self, state: str) -> int:
         """Slots in a state."""
         return sum(slot.state == state for slot in tuple(self._slots))

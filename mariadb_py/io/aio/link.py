@@ -121,6 +121,7 @@ class Link(LinkState["Wire"]):
             upgrade = upgrade_to(endpoint, chosen) if chosen is not None else None
             wire = Wire(self._loop, options.read_timeout, options.write_timeout, upgrade)
             sock = await dial(endpoint, deadline)
+            wire.translate = self._lost
             self._transport = await wire.over(sock)
             await self._perform(self.core.open(), deadline, bound)
             wire.keep_session()
@@ -245,7 +246,6 @@ class Link(LinkState["Wire"]):
         wire = self._transport
         if wire is None:
             return self._without_wire(operation)
-        wire.translate = self._lost
         wire.deadline, wire.bound = deadline, bound
         done = wire.run(operation)
         while True:
@@ -328,7 +328,6 @@ class Link(LinkState["Wire"]):
         wire = self._transport
         if wire is None:
             return self._without_wire(operation)
-        wire.translate = self._lost
         done = wire.run(operation)
         if not done.done():
             wire.interrupt(self._lost(TimedOut("it would have to be waited for"), None, ""))

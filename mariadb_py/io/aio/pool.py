@@ -19,7 +19,7 @@ from mariadb_protocol.constants import Status
 from ...core.pool.actions import Answer, Check, Close, Open, Tell
 from ...core.pool.core import PoolCore
 from ...core.pool.report import refusal
-from ...core.pool.slot import Refusal, Request, SlotState
+from ...core.pool.slot import NEVER, Request, SlotState
 from ...core.restore import finish_restore, is_pending, learn, restore, send_restore
 from ...exceptions import Error, LostConnectionError, PoolError
 from ..dial import LONGEST_WAIT
@@ -73,6 +73,7 @@ class LoopPool:
         self._deciding = False
         self._postponed: deque[tuple[Callable[..., list[Action]], tuple[Any, ...]]] = deque()
         self._timer: asyncio.TimerHandle | None = None
+        self._due = NEVER  # when it strikes
         self._learned: tuple[int, bytes | None] | None = None
         self._pipelines = True  # until the server gives a strange answer to commands sent together
 
@@ -115,6 +116,8 @@ class LoopPool:
                         raise PoolError("no slot was given")
                 slot.request = request
                 request.slot = slot
+                if slot.peek is not None and monotonic() < slot.fresh_until and slot.peek():
+                    return slot
                 wrong = await self._what_is_wrong(slot, request.deadline)
                 if not wrong:
                     return slot
@@ -137,18 +140,10 @@ class LoopPool:
 
     async def _wait(self, request: Waiter) -> Slot | None:
         """Until the request is answered; returns what it was given, None if it wanted no slot."""
-        loop = request.future.get_loop()
-        timer = None
-        if request.deadline is not None and not request.future.done():
-            left = min(max(request.deadline - monotonic(), 0.0), LONGEST_WAIT)
-            timer = loop.call_later(left, self._do, self._core.withdraw, request, Refusal.TIMEOUT)
-            if self._timer is None:
-                self._keep()
-        try:
+        if not request.future.done():
+            if request.deadline is not None and request.deadline < self._due:
+                self._keep(request.deadline)
             await request.future
-        finally:
-            if timer is not None:
-                timer.cancel()
         if request.failure is not None:
             raise request.failure
         if request.refusal:
@@ -399,14 +394,17 @@ class LoopPool:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _keep(self) -> None:
-        """See to it that what is due will be done."""
+    def _keep(self, due: float | None = None) -> None:
+        """See to it that what is due will be done: by `due`, or whenever the core says."""
+        now = monotonic()
+        if due is None:
+            times = [time for time in (self._core.due(now), self._core.deadline) if time is not None]
+            due = min(times) if times else NEVER
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        now = monotonic()
-        due = self._core.due(now)
-        if due is not None and self._loop is not None:
+        self._due = due
+        if due < NEVER and self._loop is not None:
             self._timer = self._loop.call_later(min(max(due - now, 0.001), LONGEST_WAIT), _tend, ref(self))
 
     def _tend(self) -> None:
