@@ -51,6 +51,9 @@ from .pool import _CONNECTION_POOLS, ConnectionPool, create_pool
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import constants
+    from .aio import AsyncConnection, AsyncConnectionPool, AsyncCursor, create_async_pool
+    from .aio import connect as asyncConnect
+    from .aio import connect as connect_async
     from .field import fieldinfo
 
 __author__ = "mariadb_py authors"
@@ -77,6 +80,9 @@ __all__ = [
     "TIME",
     "TIMESTAMP",
     "_CONNECTION_POOLS",
+    "AsyncConnection",
+    "AsyncConnectionPool",
+    "AsyncCursor",
     "Binary",
     "CommitOutcomeUnknown",
     "Connection",
@@ -112,11 +118,15 @@ __all__ = [
     "__author__",
     "__version__",
     "__version_info__",
+    "aio",
     "apilevel",
+    "asyncConnect",
     "client_version",
     "client_version_info",
     "connect",
+    "connect_async",
     "constants",
+    "create_async_pool",
     "create_pool",
     "fieldinfo",
     "mariadbapi_version",
@@ -124,17 +134,27 @@ __all__ = [
     "threadsafety",
 ]
 
-# Loaded when first asked for. Hidden from the type checker, to which it would declare that any name is there.
+# Loaded when first asked for: modules, and what is in them. Hidden from the type checker, to which it would declare that
+# any name is there.
 if not TYPE_CHECKING:
+    _LATER = {
+        "aio": (".aio", ""),
+        "constants": (".constants", ""),
+        "fieldinfo": (".field", "fieldinfo"),
+        "asyncConnect": (".aio", "connect"),
+        "connect_async": (".aio", "connect"),
+        **{name: (".aio", name) for name in ("AsyncConnection", "AsyncConnectionPool", "AsyncCursor")},
+        "create_async_pool": (".aio", "create_async_pool"),
+    }
 
     def __getattr__(name: str) -> object:
-        if name not in ("constants", "fieldinfo"):
+        if name not in _LATER:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from importlib import import_module
 
-        if name == "constants":
-            return import_module(".constants", __name__)
-        return import_module(".field", __name__).fieldinfo
+        module, attribute = _LATER[name]
+        found = import_module(module, __name__)
+        return getattr(found, attribute) if attribute else found
 
     def __dir__() -> list[str]:
         return sorted({*globals(), *__all__})
