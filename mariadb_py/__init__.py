@@ -134,7 +134,7 @@ __all__ = [
     "threadsafety",
 ]
 
-# Loaded when first asked for: modules, and what is in them. Hidden from the type checker, to which it would declare that
+# Loaded when first asked for: modules, and what is in them. Hidden from the type checker, to which it would say that
 # any name is there.
 if not TYPE_CHECKING:
     _LATER = {

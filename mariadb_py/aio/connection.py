@@ -149,6 +149,7 @@ class AsyncConnection(ConnectionFacts):
             slot, link = self._slot, self._link
             if link is None or slot is None:
                 return
+            pool._here()
             try:
                 self._link = None
                 pool._release(slot, link)
@@ -158,10 +159,13 @@ class AsyncConnection(ConnectionFacts):
                 raise
             self._slot = None
             return
-        link, self._link = self._link, None
-        if link is None:
-            raise ProgrammingError("Invalid connection or not connected")
-        await link.close()
+        link = self._link_or_raise()
+        self._link = None
+        try:
+            await link.close()
+        except ProgrammingError:  # it belongs to another event loop, where it can be closed
+            self._link = link
+            raise
 
     async def ping(self) -> None:
         """Ask the server for a sign of life.

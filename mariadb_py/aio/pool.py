@@ -19,7 +19,7 @@ from .connection import AsyncConnection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import CodeType, TracebackType
     from typing import Any
 
@@ -57,10 +57,10 @@ class AsyncLease:
                     await connection.commit()
                 elif isinstance(error, Exception) and not connection._core.session.broken:
                     await connection.rollback()  # behind a cancellation the return does it, which nobody waits for
-        except BaseException:
+        except Exception:
             if kind is None:
                 raise
-            # What happened in the block is what its owner wants to hear of.
+            # What happened in the block is what its owner wants to hear of; but a cancellation is not lost.
         finally:
             await connection.close()
 
@@ -304,3 +304,16 @@ async def create_async_pool(**keywords: Any) -> AsyncConnectionPool:
     pool = AsyncServicePool(own, ConnectOptions.from_keywords(connection_keywords, SOURCES))
     await pool.open()
     return pool
+
+
+async def borrow_by_name(pool_name: str, keywords: Mapping[str, Any]) -> AsyncConnection:
+    """See `mariadb_py.pool.borrow_by_name`."""
+    pool = _ASYNC_CONNECTION_POOLS.get(pool_name)
+    if pool is None:
+        if not keywords:
+            raise PoolError(f"There is no pool {pool_name!r}, and nothing is given to make one with")
+        return await AsyncConnectionPool(pool_name=pool_name, **keywords).get_connection()
+    # The pool stays as it is, but what would be an error for a new one is one here too.
+    _, connection_keywords = PoolOptions.split(keywords)
+    ConnectOptions.from_keywords(connection_keywords)
+    return await pool.get_connection()

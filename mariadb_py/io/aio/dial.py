@@ -36,10 +36,12 @@ async def within(work: Awaitable[T], deadline: float | None, message: str) -> T:
         await asyncio.wait({task}, timeout=remaining(deadline))
         if not task.done():
             raise TimeoutError(message)
-    finally:
-        if not task.done():
-            task.cancel()
-            await asyncio.wait({task})  # its socket must not be closed before it has let go of it
+    except BaseException:
+        task.cancel()
+        await asyncio.wait({task})  # its socket must not be closed before it has let go of it
+        if not task.cancelled():
+            task.exception()  # so that asyncio does not say that nobody has asked
+        raise
     return task.result()
 
 
@@ -77,12 +79,14 @@ async def _attempt(endpoint: Endpoint, family: int, address: Any, deadline: floa
 
 
 async def _connect(sock: socket.socket, address: Any) -> None:
-    loop = asyncio.get_running_loop()
+    if isinstance(address, tuple):
+        await asyncio.get_running_loop().sock_connect(sock, address)
+        return
     while True:
         try:
-            await loop.sock_connect(sock, address)
+            sock.connect(address)  # a unix socket: at once, or not. asyncio takes a full queue for the beginning of one
             return
-        except BlockingIOError:  # a unix socket with a full queue; the system offers nothing to wait for
+        except BlockingIOError:  # the system offers nothing to wait for
             await asyncio.sleep(_QUEUE_FULL)
 
 

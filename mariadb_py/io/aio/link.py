@@ -161,17 +161,25 @@ class Link(LinkState["Wire"]):
 
     # Running operations
 
+    def here(self) -> None:
+        """See to it that this is the loop that the connection belongs to.
+
+        Raises:
+            ProgrammingError: it is not.
+        """
+        if asyncio.get_running_loop() is not self._loop:
+            raise ProgrammingError("The connection belongs to another event loop")
+
     def _begin(self, operation: Command[Any] | None) -> None:
-        """Let one operation in, of the loop that the connection belongs to."""
-        wrong = ""
-        if self._running:
-            wrong = "The connection is in use by another task: use one connection per task"
-        elif asyncio.get_running_loop() is not self._loop:
-            wrong = "The connection belongs to another event loop"
-        if wrong:
+        """Let one operation in."""
+        try:
+            self.here()
+            if self._running:
+                raise ProgrammingError("The connection is in use by another task: use one connection per task")
+        except ProgrammingError:
             if operation is not None:
                 operation.close()
-            raise ProgrammingError(wrong)
+            raise
         self._running = True
 
     def _leave(self) -> None:
@@ -257,7 +265,10 @@ class Link(LinkState["Wire"]):
                 break
             except BaseException as error:
                 if wire.operation is None:
-                    raise  # it has ended by that
+                    if not isinstance(error, TimedOut):
+                        raise  # it has ended by that
+                    done = wire.go_on()  # it has ended in the last moment
+                    continue
                 until = await self._cancelled(error, deadline, bound) if cancels else None
                 if until is not None:
                     deadline, bound, cancels = until, "cancel_grace", False
@@ -339,7 +350,14 @@ class Link(LinkState["Wire"]):
         """Say goodbye if that is possible at once, and close the socket.
 
         If another task is using the connection, its operation fails, and it closes the socket.
+
+        Raises:
+            ProgrammingError: the connection belongs to another event loop, which has not ended.
         """
+        if self._loop.is_closed():
+            self.drop()
+            return
+        self.here()
         self._ending = True
         wire = self._transport
         if self._running and wire is not None:
@@ -364,5 +382,12 @@ class Link(LinkState["Wire"]):
             if self._transport is not None and not self.core.session.broken:
                 with suppress(Error, ProtocolError):  # the other side may have gone first
                     self.run_now(self.core.quit())
+                    self._transport.close()
         finally:
             self.drop()
+
+    def drop(self) -> None:
+        """See `LinkState`."""
+        wire, self._transport = self._transport, None
+        if wire is not None:
+            wire.abort()

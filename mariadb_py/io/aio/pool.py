@@ -256,6 +256,8 @@ class LoopPool:
 
     def _do(self, decide: Callable[..., list[Action]], *arguments: Any) -> None:
         """Let the core decide, and carry that out; inside of another decision, behind it."""
+        if self._loop is not None:
+            self._here()
         if self._deciding:  # a finalizer, or a callback
             self._postponed.append((decide, arguments))
             return
@@ -284,6 +286,9 @@ class LoopPool:
         action.request.wake()  # type: ignore[attr-defined]  # all requests here are Waiters
 
     def _open(self, action: Open) -> None:
+        if self._loop is None:  # `_begin()` will ask again
+            self._core.forgo(action.slot)
+            return
         self._in_background(self._open_quietly(action.slot))
 
     async def _open_quietly(self, slot: Slot) -> None:
@@ -421,10 +426,15 @@ class LoopPool:
         self._do(self._core.close)
         if self._timer is not None:
             self._timer.cancel()
-        for task in tuple(self._tasks):
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(tuple(self._tasks))
+        while True:
+            # A task that is cancelled before its first step would leave its slot behind.
+            await asyncio.sleep(0)
+            tasks = [task for task in self._tasks if task is not asyncio.current_task()]
+            if not tasks:
+                break
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
         while self._core.size and monotonic() < until:
             await asyncio.sleep(0.01)
         if force:

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 from contextlib import suppress
 
 from mariadb_protocol import Interrupt, Send, StartTLS
 
+from ..dial import LONGEST_WAIT
 from ..transport import EARLY, PIECE, RECEIVE, Names, TimedOut, is_ours
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable
     from typing import Any
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from ..tls import TLS, Upgrade
 
 ENOUGH = 1 << 17  # bytes that are kept for nobody, before reading stops
+TURN = 1 << 18  # bytes that are written in one turn of the loop, which others want to have as well
+LAST_WORDS = 1.0  # seconds that what is still to be written when the socket is closed has left
+_NOTHING: tuple[None, None] = (None, None)
 
 
 class Wire(asyncio.BufferedProtocol):
@@ -42,6 +46,9 @@ class Wire(asyncio.BufferedProtocol):
         operation: the running one, None between operations.
         waiting: it waits for bytes, all that it wanted to be written is, and none are in transit. Whatever interrupts
             it then has lost nothing.
+        closed: done when the socket is closed.
+        deadline, bound: of the operation, and what set it.
+        translate: makes of an error of the socket what the operation is told.
     """
 
     def __init__(
@@ -64,17 +71,20 @@ class Wire(asyncio.BufferedProtocol):
         self._starting: StartTLS | None = None  # a handshake is going on
         self._shaking: TLS | None = None
         self._paused = False  # reading is
-        self._full = False  # the transport takes no more for the time being
+        self._full = False  # not all of what was written could be sent
+        self._unsent = 0  # bytes of it, when that was last looked at
+        self._turn = 0  # bytes that were written since the loop had its turn
         self._held: Send | None = None  # what the operation goes on behind, when the transport is not full any more
+        self._timed = read_timeout is not None or write_timeout is not None
         self._timer: asyncio.TimerHandle | None = None
-        self._spoken = 0.0  # loop time at which something arrived, or was written
+        self._awaits = False  # the operation is to be given what arrives
         self._send: Callable[[bytes | None], Any] | None = None
         self.operation: Command[Any] | None = None
         self.tls: TLS | None = None
         self.sent = False
         self.waiting = False
         self.closed: asyncio.Future[None] = loop.create_future()
-        self.deadline: float | None = None  # of the operation, and what set it
+        self.deadline: float | None = None
         self.bound = ""
         self.translate: Callable[[OSError, float | None, str], BaseException] | None = None
         self._outcome: tuple[Any, BaseException | None] = (None, None)
@@ -84,6 +94,7 @@ class Wire(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.BaseProtocol`."""
         self._transport = transport  # type: ignore[assignment]  # of a socket, it is a Transport
+        self._transport.set_write_buffer_limits(0)  # type: ignore[union-attr]  # so that it is known what was sent
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """See `asyncio.BufferedProtocol`."""
@@ -105,13 +116,13 @@ class Wire(asyncio.BufferedProtocol):
         except Exception as error:
             self._lose(error)
             return
-        if self.waiting and not self._early:
-            self._step(data)
+        if self._awaits:
+            if self._early:  # behind an Interrupt
+                data, self._early = self._early + data, b""
+            self._step(self._send, data)
             return
         self._early += data
-        if self.waiting:
-            self._go_on()
-        elif len(self._early) > (EARLY if self.operation is not None else ENOUGH):
+        if len(self._early) > (EARLY if self.operation is not None else ENOUGH):
             self._pause()
 
     def eof_received(self) -> bool:
@@ -129,17 +140,16 @@ class Wire(asyncio.BufferedProtocol):
     def pause_writing(self) -> None:
         """See `asyncio.BaseProtocol`."""
         self._full = True
-        if self._write_timeout is not None and self.operation is not None:
-            self._watch(self._write_timeout)
 
     def resume_writing(self) -> None:
         """See `asyncio.BaseProtocol`."""
         self._full = False
         if self._held is not None:
-            self._held = None
-            self._step(self._take())
-        elif self.waiting and self._read_timeout is not None:
-            self._watch(self._read_timeout)
+            self._proceed(self._held)
+        elif self._awaits:
+            self.waiting = True
+            if self._timed:
+                self._attend()
 
     # Operations
 
@@ -148,14 +158,17 @@ class Wire(asyncio.BufferedProtocol):
         done = self._done = self._loop.create_future()
         self.operation = operation
         self._send = operation.send
-        self._step(None)
+        self._step(self._send, None)
         return done
 
     def go_on(self) -> asyncio.Future[Any]:
         """Another future for the running operation, as the first one has ended without it."""
         done = self._done = self._loop.create_future()
         if self.operation is None:  # it has ended meanwhile
-            self._answer(*self._outcome)
+            outcome, self._outcome = self._outcome, _NOTHING
+            self._answer(*outcome)
+        elif self._awaits and (self._early or self._ended is not None):  # behind an Interrupt
+            self._step(*self._arrived())
         return done
 
     def expire(self, done: asyncio.Future[Any]) -> None:
@@ -166,44 +179,38 @@ class Wire(asyncio.BufferedProtocol):
     def interrupt(self, error: BaseException) -> None:
         """Raise an exception in the running operation, where it waits; its future has what comes of it."""
         operation = self.operation
-        if operation is None:
-            return
-        if is_ours(error) and self.translate is not None:
-            error = self.translate(error, self.deadline, self.bound)
-        self.waiting = False
-        self._held = self._starting = None
-        self._stop_watch()
-        try:
-            event = operation.throw(error)
-        except StopIteration as ended:
-            self._finish(ended.value, None)
-        except BaseException as raised:
-            self._finish(None, raised)
-        else:
-            self._perform(event)
+        if operation is not None:
+            self._held = self._starting = None
+            self._step(operation.throw, self._translated(error))
 
-    def _step(self, chunk: bytes | None) -> None:
-        """Resume the operation, and do what it yields."""
-        send = self._send
-        if send is None:
-            return
-        if self._timer is not None:
-            self._stop_watch()
-        self.waiting = False
-        try:
-            event = send(chunk)
-        except StopIteration as ended:
-            self._finish(ended.value, None)
-        except BaseException as error:
-            self._finish(None, error)
-        else:
-            self._perform(event)
+    def _translated(self, error: BaseException) -> BaseException:
+        known = is_ours(error) and self.translate is not None
+        return self.translate(error, self.deadline, self.bound) if known else error  # type: ignore[arg-type, misc]
+
+    def _step(self, resume: Callable[[Any], Any] | None, value: Any) -> None:
+        """Resume the operation and do what it yields, until that has to be waited for."""
+        self._turn = 0
+        while resume is not None:
+            if self._timer is not None:
+                self._stop_watch()
+            self._awaits = self.waiting = False
+            try:
+                event = resume(value)
+            except StopIteration as ended:
+                self._finish(ended.value, None)
+                return
+            except BaseException as error:
+                self._finish(None, error)
+                return
+            resume, value = self._perform(event)
 
     def _finish(self, value: Any, error: BaseException | None) -> None:
         self.operation = self._send = None
         self._stop_watch()
-        self._outcome = value, error
-        self._answer(value, error)
+        if self._done is None or self._done.done():
+            self._outcome = value, error  # nobody waits for it at this moment
+        else:
+            self._answer(value, error)
 
     def _answer(self, value: Any, error: BaseException | None) -> None:
         done, self._done = self._done, None
@@ -211,51 +218,61 @@ class Wire(asyncio.BufferedProtocol):
             return
         if error is None:
             done.set_result(value)
-        elif isinstance(error, (StopIteration, asyncio.CancelledError)):
-            done.cancel()
         else:
-            done.set_exception(error)
+            done.set_exception(error)  # a CancelledError as well: it has to be known again
 
-    def _perform(self, event: Any) -> None:
-        """Do what the operation yields; it is resumed here, or when what it waits for arrives."""
+    def _perform(self, event: Any) -> tuple[Callable[[Any], Any] | None, Any]:
+        """Do what the operation yields: how to resume it, and with what; None: it will be when that arrives."""
         if type(event) is bytes:
             if event:
                 self._write(event)
-            self.waiting = True
             if self._early or self._ended is not None:
-                self._go_on()
-                return
+                return self._arrived()
+            self._awaits = True
+            self.waiting = not self._full
             if self._paused:
                 self._resume()
-            if self._read_timeout is not None:
-                self._watch(self._read_timeout)
         elif type(event) is Send:
             self._write(event.data)
-            if self._full:
-                self._held = event
-            else:
-                self._step(self._take())
+            self._turn += len(event.data)
+            if not self._full and self._turn < TURN:
+                return self._send, self._take()
+            self._held = event
+            if not self._full:
+                self._loop.call_soon(self._proceed, event)
         elif type(event) is StartTLS:
             self._write(event.data)
-            self._start_tls(event)
+            if self._early:
+                return self._send, self._take()  # it will not have that
+            return self._start_tls(event)
         elif type(event) is Interrupt:
-            self.waiting = True
+            self._awaits = self.waiting = True
             if self._done is not None and not self._done.done():
                 self._done.set_exception(event.error)
+        if self._timed:
+            self._attend()
+        return _NOTHING
 
-    def _go_on(self) -> None:
-        """Give the waiting operation what there is."""
+    def _arrived(self) -> tuple[Callable[[Any], Any] | None, Any]:
+        """What the operation is to be resumed with, of what there is."""
         if self._early:
-            self._step(self._take())
-        elif self._ended is not None:
-            ended = self._ended
-            if isinstance(ended, EOFError):
-                self._step(b"")
-            else:
-                self.interrupt(ended)
+            return self._send, self._take()
+        if isinstance(self._ended, EOFError):
+            return self._send, b""
+        if self._ended is None or self.operation is None:
+            return _NOTHING
+        return self.operation.throw, self._translated(self._ended)
+
+    def _proceed(self, event: Send) -> None:
+        """Go on behind what has been written."""
+        if self._held is event:
+            self._held = None
+            self._step(self._send, self._take())
 
     def _take(self) -> bytes | None:
         early, self._early = self._early, b""
+        if self._paused:
+            self._resume()
         return early or None
 
     # Writing
@@ -276,40 +293,42 @@ class Wire(asyncio.BufferedProtocol):
 
     # TLS
 
-    def _start_tls(self, event: StartTLS) -> None:
+    def _start_tls(self, event: StartTLS) -> tuple[Callable[[Any], Any] | None, Any]:
         try:
             if self._upgrade is None:
                 raise ConnectionError("TLS was not prepared")
             self._starting = event
             self._shaking = self._upgrade.begin()
-            self._shake(None)
         except Exception as error:
-            self.interrupt(error)
+            self._starting = None
+            return self.operation.throw, self._translated(error)  # type: ignore[union-attr]
+        return self._handshake(None)
 
-    def _shake(self, received: bytes | None) -> None:
-        """One step of the handshake."""
-        tls, event, upgrade = self._shaking, self._starting, self._upgrade
-        if tls is None or event is None or upgrade is None:
-            return
+    def _shake(self, received: bytes) -> None:
+        self._step(*self._handshake(received))
+
+    def _handshake(self, received: bytes | None) -> tuple[Callable[[Any], Any] | None, Any]:
+        """One step of the handshake; as `_perform()`."""
+        tls, event, upgrade, operation = self._shaking, self._starting, self._upgrade, self.operation
+        if tls is None or event is None or upgrade is None or operation is None:
+            return _NOTHING
         try:
-            done = tls.handshake(received)
+            try:
+                done = tls.handshake(received)
+            finally:
+                self._output(tls)  # the last message of the handshake, or what tells the server why it failed
+            if done:
+                upgrade.check(tls, event)
         except Exception as error:
-            self._output(tls)
-            self.interrupt(error)
-            return
-        self._output(tls)
+            self._starting = None
+            return operation.throw, self._translated(error)
         if not done:
-            if self._read_timeout is not None:
-                self._watch(self._read_timeout)
-            return
-        self._starting = None
-        try:
-            upgrade.check(tls, event)
-        except Exception as error:
-            self.interrupt(error)
-            return
-        self.tls = tls
-        self._step(None)
+            self._awaits = False
+            if self._timed:
+                self._attend()
+            return _NOTHING
+        self._starting, self.tls = None, tls
+        return self._send, None
 
     def _output(self, tls: TLS) -> None:
         said = tls.output()
@@ -323,9 +342,14 @@ class Wire(asyncio.BufferedProtocol):
 
     # Times
 
-    def _watch(self, timeout: float) -> None:
+    def _attend(self) -> None:
+        """Give the other side its time: to take what was written, or else to answer."""
         self._stop_watch()
-        self._timer = self._loop.call_later(timeout, self._too_late, timeout)
+        timeout = self._write_timeout if self._full else self._read_timeout
+        if self._full and self._transport is not None:
+            self._unsent = self._transport.get_write_buffer_size()
+        if timeout is not None:
+            self._timer = self._loop.call_later(min(timeout, LONGEST_WAIT), self._too_late, timeout)
 
     def _stop_watch(self) -> None:
         if self._timer is not None:
@@ -334,9 +358,14 @@ class Wire(asyncio.BufferedProtocol):
 
     def _too_late(self, timeout: float) -> None:
         self._timer = None
-        what = "write_timeout" if self._full else "read_timeout"
-        said = "while bytes were waiting to be written" if self._full else "without an answer"
-        self.interrupt(TimedOut(f"{what} of {timeout} s passed {said}"))
+        text = f"read_timeout of {timeout} s passed without an answer"
+        if self._full and self._transport is not None:
+            left = self._transport.get_write_buffer_size()
+            if left < self._unsent:
+                self._attend()  # it takes its time, but it takes
+                return
+            text = f"write_timeout of {timeout} s passed while {left} bytes were waiting to be written"
+        self.interrupt(TimedOut(text))
 
     # The end
 
@@ -346,10 +375,9 @@ class Wire(asyncio.BufferedProtocol):
             self._ended = error if error is not None else EOFError("the stream has ended")
         if self._starting is not None:
             self._shake(b"") if error is None else self.interrupt(error)
-        elif self._held is not None or self.waiting:
+        elif self._held is not None or self._awaits:
             self._held = None
-            self.waiting = True
-            self._go_on()
+            self._step(*self._arrived())
 
     def silent(self) -> bool:
         """Nothing has arrived and the stream has not ended, as it must be between commands."""
@@ -396,18 +424,36 @@ class Wire(asyncio.BufferedProtocol):
 
     def abort(self) -> None:
         """Close the socket without a word."""
-        self._stop_watch()
-        transport, self._transport = self._transport, None
+        transport = self._part()
         if transport is not None:
-            transport.abort()
-        if self._ended is None:
-            self._ended = ConnectionAbortedError("the connection is closed")
+            self._have_done(transport, transport.abort)
 
     def close(self) -> None:
         """Close the socket behind what is still to be written."""
+        transport = self._part()
+        if transport is not None:
+            if transport.get_write_buffer_size():
+                self._loop.call_later(LAST_WORDS, transport.abort)
+            self._have_done(transport, transport.close)
+
+    def _part(self) -> asyncio.Transport | None:
+        """From now on this wire moves no byte any more."""
         self._stop_watch()
         transport, self._transport = self._transport, None
-        if transport is not None:
-            transport.close()
         if self._ended is None:
             self._ended = ConnectionAbortedError("the connection is closed")
+        return transport
+
+    def _have_done(self, transport: asyncio.Transport, close: Callable[[], None]) -> None:
+        """Let the transport do it, from wherever this is called: the collector may be in any thread."""
+        try:
+            running = asyncio.get_running_loop()
+        except RuntimeError:
+            running = None
+        try:
+            close() if running is self._loop else self._loop.call_soon_threadsafe(close)
+        except RuntimeError:  # the loop is closed: the transport will never hear of it
+            sock = transport.get_extra_info("socket")
+            if sock is not None:
+                with suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
