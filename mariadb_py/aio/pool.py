@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from sys import _getframe
 
 from ..core.options import ConnectOptions, PoolOptions
-from ..core.pool.slot import SlotState
+from ..core.pool.slot import Refusal, SlotState
 from ..core.restore import restore
 from ..exceptions import DuplicatePoolError, PoolClosed, PoolError, ProgrammingError
 from ..io.aio.link import Link
-from ..io.aio.pool import LoopPool, Waiter, maybe
+from ..io.aio.pool import LoopPool, Waiter, maybe, task_id
+from ..io.dial import LONGEST_WAIT
 from ..io.optionfile import SOURCES
 from ..io.processes import watch
 from ..io.threads import allocate_lock, monotonic
@@ -137,7 +137,7 @@ class AsyncConnectionPool(LoopPool, PoolFacts):
             request = Waiter(now, now + seconds if seconds else None, loop)
             slot = await self._acquire(request, slot)
         # The last step: nothing can cancel it.
-        slot.borrowed(code, lasti, id(asyncio.current_task()))
+        slot.borrowed(code, lasti, task_id())
         handle = AsyncConnection()
         if self._special:
             handle = self._handles.pop(slot, handle)
@@ -220,12 +220,15 @@ class AsyncConnectionPool(LoopPool, PoolFacts):
         now = monotonic()
         seconds = checked_timeout(timeout) if timeout is not None else self._own.acquire_timeout or 30.0
         request = Waiter(now, now + seconds, loop)
+        timer = loop.call_later(min(seconds, LONGEST_WAIT), self._do, self._core.withdraw, request, Refusal.TIMEOUT)
         try:
             self._do(self._core.await_ready, request)
             await self._wait(request)
         except BaseException:
             self._do(self._core.cancel, request)
             raise
+        finally:
+            timer.cancel()
 
     async def check(self) -> int:
         """Let every idle connection show that it is alive; those that do not are replaced.
@@ -235,8 +238,15 @@ class AsyncConnectionPool(LoopPool, PoolFacts):
         """
         self._here()
         before = self._core.stats.discards["dead"]
-        for slot in self._core.examine():
-            await self._check_quietly(slot)
+        slots = self._core.examine()
+        try:
+            while slots:
+                await self._check_quietly(slots.pop(0))
+        finally:
+            for slot in slots:  # cancelled: these stay as they were
+                self._core.forgo(slot)
+            if slots:
+                self._do(self._core.attend)
         return self._core.stats.discards["dead"] - before
 
     async def close(self, timeout: float = 0.0, force: bool = False) -> None:
@@ -248,6 +258,8 @@ class AsyncConnectionPool(LoopPool, PoolFacts):
             timeout: seconds to wait for borrowed connections.
             force: behind that, close the others under their borrowers.
         """
+        if self._loop is not None:
+            self._here()
         if self._own.name:
             with _registry_lock:
                 if _ASYNC_CONNECTION_POOLS.get(self._own.name) is self:

@@ -478,6 +478,11 @@ def _task_name(ident: int) -> str:
     return "a task that has ended"
 
 
+def task_id() -> int:
+    """Number of the running task, by which `_task_name()` finds it."""
+    return id(asyncio.current_task())
+
+
 async def maybe(value: Any) -> Any:
     """What a hook returns, awaited if it has to be."""
     if hasattr(value, "__await__"):
