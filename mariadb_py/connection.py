@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from sys import is_finalizing
 from weakref import ref
 
 from mariadb_protocol.params import escape
@@ -357,9 +358,11 @@ class Connection(ConnectionFacts):
         if link is not None:
             link.drop()
         if pool is not None and slot is not None:
+            if is_finalizing():  # what a thread still has then, nobody has forgotten
+                return
+            pool._lose(slot, self._lease)
             if unclosed and slot.code is not None:
                 unclosed += f", borrowed at {slot.place}"
-            pool._lose(slot, self._lease)
         if unclosed:
             # Last: where warnings are errors, nothing behind it is run.
             warnings.warn(unclosed, ResourceWarning, source=self, stacklevel=2)

@@ -40,13 +40,14 @@ class Lease:
         trace: TracebackType | None,
     ) -> None:
         connection = self._connection
+        if connection._link is None:  # the block has closed it
+            return
         try:
-            if connection._link is not None:
-                if kind is None:
-                    connection.commit()
-                elif not connection._core.session.broken:
-                    connection.rollback()
-        except BaseException:
+            if kind is None:
+                connection.commit()
+            elif not connection._core.session.broken:
+                connection.rollback()
+        except Exception:
             if kind is None:
                 raise
             # What happened in the block is what its owner wants to hear of.

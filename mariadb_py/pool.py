@@ -12,7 +12,7 @@ from .core.restore import restore
 from .exceptions import DuplicatePoolError, PoolClosed, PoolError, ProgrammingError
 from .io.link import Link
 from .io.optionfile import SOURCES
-from .io.pool import LinkPool, Waiter
+from .io.pool import LinkPool
 from .io.processes import watch
 from .io.threads import allocate_lock, get_ident, monotonic, sleep
 from .lease import Lease
@@ -81,6 +81,7 @@ class ConnectionPool(LinkPool):
         if not own.name:
             raise ProgrammingError("No pool name specified")
         options = ConnectOptions.from_keywords(connection_keywords, SOURCES) if connection_keywords else None
+        background, own.background = own.background, False  # not yet: an error is to be raised here
         self._set_up(own, options)
         try:
             while self._options is not None and self._core.size < own.min_size:
@@ -88,6 +89,7 @@ class ConnectionPool(LinkPool):
                 if action is None:
                     break
                 self._open_here(action.slot)
+            own.background = background
             self._do(self._core.start)
         except BaseException:
             self.close()
@@ -169,13 +171,17 @@ class ConnectionPool(LinkPool):
             raise TypeError(f"timeout wants a number of seconds, not {type(timeout).__name__}")
         elif not timeout >= 0:
             raise ProgrammingError(f"timeout is a time in seconds, from 0 on, not {timeout!r}")
-        request = Waiter(now, now + timeout if timeout else None)
-        slot = self._acquire(request, slot)
-        handle._lease = slot.used
-        handle._slot = slot
-        slot.borrowed(code, lasti, request.thread)
-        handle._link = slot.connection
-        handle._observe(slot.connection)
+        request = self._ask(timeout, now)
+        try:
+            slot = self._acquire(request, slot)
+            handle._lease = slot.used
+            handle._slot = slot
+            slot.borrowed(code, lasti, request.thread)
+            handle._link = slot.connection
+            handle._observe(slot.connection)
+        except BaseException:
+            self._forget(request)
+            raise
 
     def connection(self, timeout: float | None = None) -> Lease:
         """Borrow for a `with` block: at its end commit, or roll back if an exception leaves it, and give back.
@@ -233,6 +239,7 @@ class ConnectionPool(LinkPool):
                 self._open_here(slot)
             else:
                 self._do(self._core.opened, slot, link)
+                self._expect()
         except BaseException:
             self._handles.pop(slot, None)
             with self._lock:
@@ -275,6 +282,7 @@ class ConnectionPool(LinkPool):
             self._choose()
         self._own = own
         self._do(self._core.resize, own)
+        self._expect()
 
     def resize(self, min_size: int, max_size: int | None = None) -> None:
         """Change the number of connections; what is too many is closed, as soon as nobody uses it.
@@ -297,14 +305,15 @@ class ConnectionPool(LinkPool):
             PoolTimeout: they are not; `__cause__` is why, if an attempt to connect has failed.
             Error: the server refuses the login.
         """
+        if timeout is None:
+            timeout = self._own.acquire_timeout or 30.0
         now = monotonic()
-        request = Waiter(now, now + (timeout if timeout is not None else self._own.acquire_timeout or 30.0))
+        request = self._ask(max(timeout, 1e-9), now)
         try:
             self._do(self._core.await_ready, request)
             self._wait(request)
         except BaseException:
-            self._unlock()
-            self._do(self._core.cancel, request)
+            self._forget(request)
             raise
 
     def check(self) -> int:
@@ -361,8 +370,12 @@ class ConnectionPool(LinkPool):
 
     def forked(self, owner: int) -> None:
         """See `LinkPool`."""
+        global _registry_lock
+        _registry_lock = allocate_lock()  # a thread that is not here may have had it
         super().forked(owner)
-        self._handles.clear()
+        if self._own.fork_policy == "renew":
+            self._handles.clear()
+            self._choose()
 
     # Facts
 

@@ -19,7 +19,7 @@ from mariadb_protocol.constants import Status
 from ..core.pool.actions import Answer, Check, Close, Open, Tell
 from ..core.pool.core import PoolCore
 from ..core.pool.report import refusal
-from ..core.pool.slot import Refusal, Request, SlotState
+from ..core.pool.slot import ALWAYS, Refusal, Request, SlotState
 from ..core.restore import finish_restore, is_pending, learn, restore, send_restore
 from ..exceptions import Error, LostConnectionError, PoolError
 from .dial import LONGEST_WAIT
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from ..core.pool.slot import Slot
 
 SEND_TIMEOUT = 0.1  # seconds in which a reset has to be written; it always fits into the buffer of a healthy socket
+GOODBYE_TIMEOUT = 0.1  # seconds in which a reset should be answered when its connection is closed
 # The server's errors for a login that will fail the next time, too.
 REFUSED_LOGINS = frozenset((1044, 1045, 1049, 1524, 1698))
 
@@ -93,6 +94,7 @@ class LinkPool:
         self._keeping = allocate_lock()  # held while there is a keeper
         self._alarm = allocate_lock()  # released to wake him
         self._learned: tuple[int, bytes | None] | None = None
+        self._patient = True  # until a reset is not answered in GOODBYE_TIMEOUT: others need not be waited for then
         self._pipelines = True  # until the server gives a strange answer to commands sent together
 
     # Hooks, where there are handles to call them with
@@ -104,7 +106,7 @@ class LinkPool:
     # Borrowing
 
     def _acquire(self, request: Waiter, slot: Slot | None) -> Slot:
-        """Borrow by way of a request.
+        """Borrow by way of a request; see `_forget()`.
 
         Args:
             request: the request.
@@ -113,25 +115,29 @@ class LinkPool:
         Raises:
             Error: there is none for him, and why.
         """
+        if slot is None:
+            self._do(self._core.acquire, request)
+        while True:
+            slot = slot or self._wait(request)
+            if slot is None:
+                raise PoolError("no slot was given")
+            slot.request = request
+            wrong = self._what_is_wrong(slot, request.deadline)
+            if not wrong:
+                return slot
+            self._do(self._core.dead, slot, request, wrong)
+            slot = None
+
+    def _ask(self, timeout: float | None, now: float) -> Waiter:
+        """A request, for who waits so many seconds from now on."""
         if held_by_this_thread(self._lock):
             raise PoolError("The pool is busy in this very thread: get_connection() is called by a signal handler?")
-        try:
-            if slot is None:
-                self._do(self._core.acquire, request)
-            while True:
-                slot = slot or self._wait(request)
-                if slot is None:
-                    raise PoolError("no slot was given")
-                slot.request = request
-                wrong = self._what_is_wrong(slot, request.deadline)
-                if not wrong:
-                    return slot
-                self._do(self._core.dead, slot, request, wrong)
-                slot = None
-        except BaseException:
-            self._unlock()
-            self._do(self._core.cancel, request)
-            raise
+        return Waiter(now, now + timeout if timeout else None)
+
+    def _forget(self, request: Waiter) -> None:
+        """Whoever made this request will not get what it was answered by: call this if anything is raised meanwhile."""
+        self._unlock()
+        self._do(self._core.cancel, request)
 
     def _wait(self, request: Waiter) -> Slot | None:
         """Until the request is answered; returns what it was given, None if it wanted no slot."""
@@ -139,8 +145,7 @@ class LinkPool:
         while request.slot is None and not request.refusal and not request.ready:
             left = 0.0 if deadline is None else deadline - monotonic()
             if left > 0:
-                if not self._keeping.locked():
-                    self._keep()
+                self._keep(self._core.last_error is not None)  # the next attempt has come nearer
                 request.wait(left)
             else:
                 self._do(self._core.withdraw, request, Refusal.TIMEOUT)
@@ -152,6 +157,8 @@ class LinkPool:
         """Why a connection cannot be used, one of `stats.DISCARDS`; "" if it can."""
         link: Link = slot.connection
         now = monotonic()
+        if now >= slot.retire_at and slot.used > 1:  # a new one may be short-lived, and it is used all the same
+            return "lifetime" if slot.retire_at > ALWAYS else "drained"
         until = now + self._own.ping_timeout
         if deadline is not None:
             until = min(until, max(deadline, now + 0.01))
@@ -244,22 +251,24 @@ class LinkPool:
             self._postponed.append((decide, arguments))
             return
         with self._lock:
-            actions = self._reclaim() if self._lost else []
+            actions = self._catch_up() if self._lost or self._postponed else []
             actions += decide(*arguments, monotonic())
         self._carry_out(actions)
-        while self._postponed:
-            with suppress(IndexError):  # another thread was faster
-                decide, arguments = self._postponed.popleft()
-                self._do(decide, *arguments)
+        if self._postponed:
+            self._do(self._core.attend)
 
-    def _reclaim(self) -> list[Action]:
-        """Take back the places of collected handles; called under the lock."""
+    def _catch_up(self) -> list[Action]:
+        """Decide what was put off, and take back the places of collected handles; called under the lock."""
         actions: list[Action] = []
+        while self._postponed:
+            decide, arguments = self._postponed[0]
+            actions += decide(*arguments, monotonic())
+            self._postponed.popleft()  # behind it: should Ctrl-C strike in between, it is done again
         while self._lost:
             slot, lease = self._lost[0]
             if slot.state == SlotState.LEASED and slot.used == lease:
                 actions += self._core.lost(slot, monotonic())
-            del self._lost[0]  # behind it: should Ctrl-C strike in between, it is done again
+            del self._lost[0]  # behind it, too
         return actions
 
     def _unlock(self) -> None:
@@ -287,7 +296,8 @@ class LinkPool:
             if isinstance(action, Answer):
                 action.request.wake()  # type: ignore[attr-defined]  # all requests here are Waiters
             elif isinstance(action, Close):
-                action.connection.drop()
+                if action.connection is not None:
+                    action.connection.drop()
             elif isinstance(action, Check) or (isinstance(action, Open) and action.slot.request is None):
                 with self._lock:
                     self._core.forgo(action.slot)
@@ -304,6 +314,7 @@ class LinkPool:
 
     def _open_here(self, slot: Slot) -> None:
         """Open a connection; an error is the core's business, and the caller's."""
+        slot.thread = get_ident()  # there is one who does it
         began = monotonic()
         try:
             link = self._opened()
@@ -319,6 +330,8 @@ class LinkPool:
         except BaseException:
             link.drop()
             raise
+        self._patient = True
+        self._expect()
         self._tell("connect", connection_id=link.core.session.greeting.connection_id)  # type: ignore[union-attr]
 
     def _open_quietly(self, slot: Slot) -> None:
@@ -363,7 +376,12 @@ class LinkPool:
             self._do(self._core.checked, slot, not self._what_is_wrong(slot, None))
 
     def _close(self, action: Close) -> None:
-        link: Link = action.connection
+        link: Link | None = action.connection
+        if link is None:  # Ctrl-C came between two steps of a decision
+            return
+        if self._patient and is_pending(link.core):
+            # What arrives behind the goodbye would make it an abortion to the server.
+            self._patient = not self._finish(link, monotonic() + GOODBYE_TIMEOUT)
         link.close()
         self._tell("discard", reason=action.reason)
 
@@ -402,13 +420,14 @@ class LinkPool:
                 pass
         function(slot)
 
-    def _keep(self) -> None:
-        """See to it that what is due will be done: there is a keeper, and he looks again."""
+    def _keep(self, again: bool = True) -> None:
+        """See to it that what is due will be done: there is a keeper, and he looks (`again`) at what is due."""
         if start_new_thread is None:
             return
         if not self._keeping.acquire(False):
-            with suppress(RuntimeError):  # he is awake
-                self._alarm.release()
+            if again:
+                with suppress(RuntimeError):  # he is awake
+                    self._alarm.release()
             return
         try:
             start_new_thread(_keep, (ref(self), self._alarm))
@@ -416,6 +435,11 @@ class LinkPool:
             self._keeping.release()
             if not isinstance(error, RuntimeError):  # no more threads can be had
                 raise
+
+    def _expect(self) -> None:
+        """What is due at a later time may have become more."""
+        if self._core.due(monotonic()) is not None:
+            self._keep()
 
     def _tend(self) -> float | None:
         """What the keeper does; returns the time of the next time, None if there will be none."""

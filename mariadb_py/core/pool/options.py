@@ -128,6 +128,8 @@ class PoolOptions:
         if "pool_size" in values:  # it stands for both
             kept.pop("min_size", None)
             kept.pop("max_size", None)
+        elif "max_size" in values:
+            kept.pop("pool_size", None)
         return PoolOptions({**kept, **values}, self._service)
 
     @classmethod
@@ -156,7 +158,7 @@ _DEFAULTS = defaults(POOL_OPTIONS)
 
 def _sizes(given: Mapping[str, Any], size: int, service: bool) -> tuple[int, int]:
     """min_size and max_size."""
-    most = given.get("max_size", given.get("min_size", size) if "pool_size" not in given else size)
+    most = given.get("max_size", size if "pool_size" in given else max(size, given.get("min_size", 0)))
     if not service and not 1 <= most <= MAX_POOL_SIZE:
         raise ProgrammingError(f"Pool size must be in range of 1 and {MAX_POOL_SIZE}, not {most}")
     if not 1 <= most <= MAX_SIZE:

@@ -117,6 +117,7 @@ class Places:
 
     def _give(self, request: Request, slot: Slot) -> Answer:
         slot.request = request
+        slot.code, slot.thread = None, request.thread  # from where, he says himself
         slot.state = SlotState.LEASED
         request.slot = slot
         return Answer(request)

@@ -86,9 +86,15 @@ class Slot:
 
 
 def _line_starts(code: CodeType) -> list[tuple[int, int]]:
-    from dis import findlinestarts
-
-    return [(start, line) for start, line in findlinestarts(code) if line is not None]
+    """Offsets into the code, and the line that begins there. Imports nothing: a finalizer may ask."""
+    if hasattr(code, "co_lines"):  # from Python 3.10 on
+        return [(start, line) for start, _, line in code.co_lines() if line is not None]
+    starts, offset, line = [], 0, code.co_firstlineno
+    for step, up in zip(code.co_lnotab[::2], code.co_lnotab[1::2]):
+        offset += step
+        line += up - 256 if up > 127 else up
+        starts.append((offset, line))
+    return starts
 
 
 class Refusal:
@@ -114,9 +120,10 @@ class Request:
         refusal: one of `Refusal`; "" if he was not refused.
         error: what the last attempt to connect came to, if that is to blame.
         thread: who he is, to recognize those who wait for themselves.
+        waited: for how long, if the queue gave him his slot; None: it did not.
     """
 
-    __slots__ = ("deadline", "error", "ready", "refusal", "since", "slot", "thread")
+    __slots__ = ("deadline", "error", "ready", "refusal", "since", "slot", "thread", "waited")
 
     def __init__(self, since: float, deadline: float | None, thread: int = 0) -> None:
         self.since = since
@@ -126,3 +133,4 @@ class Request:
         self.ready = False
         self.refusal = ""
         self.error: BaseException | None = None
+        self.waited: float | None = None

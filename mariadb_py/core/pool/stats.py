@@ -48,9 +48,9 @@ class Stats:
         """It happened once more."""
         self.counters[name] += 1
 
-    def time(self, name: str, seconds: float) -> None:
-        """It took that long."""
-        self.times[name][bucket(seconds)] += 1
+    def time(self, name: str, seconds: float, times: int = 1) -> None:
+        """It took that long; -1 takes that back."""
+        self.times[name][bucket(seconds)] += times
 
     def add(self, borrows: int, resets: int, holds: Sequence[int]) -> None:
         """Take over the figures of a slot."""
@@ -119,16 +119,15 @@ def prometheus(pool_name: str, figures: Mapping[str, Any]) -> str:
 
 def _histogram_lines(name: str, label: str, histogram: Mapping[str, Any]) -> list[str]:
     lines = [f"# TYPE {name} histogram"]
+    buckets = histogram["buckets"]
+    most = sum(bound * count for bound, count in buckets.items())  # each time as long as its bucket allows
     total = 0
-    most = 0.0  # what the times add up to, if each is as long as its bucket allows
     for bound in _SHOWN:  # always the same ones
-        count = histogram["buckets"].get(bound, 0)
-        total += count
-        most += bound * count
+        total += buckets.get(bound, 0)
         lines.append(f'{name}_bucket{{{label},le="{bound!r}"}} {total}')
     lines += [
-        f'{name}_bucket{{{label},le="+Inf"}} {total}',
+        f'{name}_bucket{{{label},le="+Inf"}} {histogram["count"]}',
         f"{name}_sum{{{label}}} {most!r}",
-        f"{name}_count{{{label}}} {total}",
+        f"{name}_count{{{label}}} {histogram['count']}",
     ]
     return lines
