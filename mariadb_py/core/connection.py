@@ -355,11 +355,13 @@ class ConnectionCore:
     def set_autocommit(self, value: bool) -> Command[None]:
         """Make the server commit each statement by itself, or not; nothing is sent if that is so already."""
         if self.autocommit != value:
+            yield from self.claim(None)
             run = self.command(b"SET autocommit=%d" % value)
             yield from self.committing(run) if value and self.in_transaction else run
 
     def begin(self) -> Command[None]:
         """Start a transaction, committing the one that is open, if one is."""
+        yield from self.claim(None)
         run = self.command(b"BEGIN")
         yield from self.committing(run) if self.in_transaction else run
 

@@ -478,6 +478,8 @@ class Link:
 
     def _say_goodbye(self) -> None:
         try:
+            if self.core.unsettled or self._cancelling is not None:
+                self._give_up()
             if self._transport is not None and not self.core.session.broken:
                 with suppress(Error, ProtocolError):  # the other side may have gone first
                     self._drive(self.core.quit(), monotonic() + QUIT_TIMEOUT, "deadline")
