@@ -5,6 +5,7 @@ from __future__ import annotations
 from mariadb_protocol import ProtocolError
 
 from .core.failure import protocol_failure
+from .core.security import describe
 from .core.statements import CHARSET
 from .exceptions import ProgrammingError
 
@@ -26,10 +27,6 @@ if TYPE_CHECKING:
         @property
         def tls(self) -> TLS | None:
             """The encryption."""
-
-        @property
-        def security(self) -> str:
-            """In words, how the connection is protected."""
 
 
 class ConnectionFacts:
@@ -84,7 +81,8 @@ class ConnectionFacts:
     @property
     def security(self) -> str:
         """In words, how this connection is protected: transport, how the server was verified, authentication."""
-        return self._link_or_raise().security
+        tls = self._link_or_raise().tls
+        return describe(self._core.session, f"{tls.version} ({tls.cipher})" if tls is not None else "")
 
     @property
     def tls_version(self) -> str | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from sys import _getframe
 
 from .connection import Connection
 from .core.options import MAX_POOL_SIZE, ConnectOptions, PoolOptions
+from .core.pool.options import checked_timeout
 from .core.pool.slot import SlotState
 from .core.pool.stats import prometheus
 from .core.restore import restore
@@ -122,6 +124,8 @@ class ConnectionPool(LinkPool):
                 is 0.
         """
         frame = _getframe(1)
+        if timeout is not None:
+            timeout = checked_timeout(timeout)
         if self._special:
             return self._borrow(timeout, frame.f_code, frame.f_lasti)
         handle = _new(Connection)
@@ -165,13 +169,7 @@ class ConnectionPool(LinkPool):
         self, handle: Connection, slot: Slot | None, timeout: float | None, now: float, code: CodeType, lasti: int
     ) -> None:
         """Fill a handle the long way: a check is due, or somebody has to be waited for."""
-        if timeout is None:
-            timeout = self._own.acquire_timeout
-        elif isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
-            raise TypeError(f"timeout wants a number of seconds, not {type(timeout).__name__}")
-        elif not timeout >= 0:
-            raise ProgrammingError(f"timeout is a time in seconds, from 0 on, not {timeout!r}")
-        request = self._ask(timeout, now)
+        request = self._ask(self._own.acquire_timeout if timeout is None else timeout, now)
         try:
             slot = self._acquire(request, slot)
             handle._lease = slot.used
@@ -189,7 +187,7 @@ class ConnectionPool(LinkPool):
         Args:
             timeout: as for `get_connection()`.
         """
-        return Lease(self, timeout)
+        return Lease(self, None if timeout is None else checked_timeout(timeout))
 
     def _call(self, hook: Callable[[Any], object], link: Link) -> None:
         handle = _new(Connection)
@@ -278,7 +276,7 @@ class ConnectionPool(LinkPool):
             raise ProgrammingError(f"Pool {self._own.name!r} cannot be renamed to {own.name!r}")
         if connection_keywords:
             options = ConnectOptions.from_keywords(connection_keywords, SOURCES)
-            self._options, self._learned = options, None
+            self._options = options
             self._choose()
         self._own = own
         self._do(self._core.resize, own)
@@ -305,8 +303,7 @@ class ConnectionPool(LinkPool):
             PoolTimeout: they are not; `__cause__` is why, if an attempt to connect has failed.
             Error: the server refuses the login.
         """
-        if timeout is None:
-            timeout = self._own.acquire_timeout or 30.0
+        timeout = checked_timeout(timeout) if timeout is not None else self._own.acquire_timeout or 30.0
         now = monotonic()
         request = self._ask(max(timeout, 1e-9), now)
         try:
@@ -323,10 +320,12 @@ class ConnectionPool(LinkPool):
             How many were found dead.
         """
         before = self._core.stats.discards["dead"]
-        with self._lock:
-            slots = self._core.examine()
-        for slot in slots:
-            self._check_quietly(slot)
+        for slot in self._core.slots:
+            with self._lock:
+                idle = self._core.examine_one(slot)
+            if idle:  # one at a time, so that the others can be borrowed meanwhile
+                with suppress(Exception):
+                    self._check_quietly(slot)
         return self._core.stats.discards["dead"] - before
 
     def drain(self) -> None:
@@ -340,7 +339,7 @@ class ConnectionPool(LinkPool):
             fail_fast: who wants one gets an error at once, rather than to wait.
         """
         with self._lock:
-            self._core.suspend(fail_fast)
+            self._core.suspend(bool(fail_fast))
 
     def resume(self) -> None:
         """Give connections out again."""
@@ -355,6 +354,7 @@ class ConnectionPool(LinkPool):
             timeout: seconds to wait for borrowed connections.
             force: behind that, close the others under their borrowers.
         """
+        timeout = checked_timeout(timeout)
         if self._own.name:
             with _registry_lock:
                 if _CONNECTION_POOLS.get(self._own.name) is self:
@@ -480,7 +480,7 @@ def borrow_by_name(pool_name: str, keywords: Mapping[str, Any]) -> Connection:
         if not keywords:
             raise PoolError(f"There is no pool {pool_name!r}, and nothing is given to make one with")
         try:
-            return ConnectionPool(pool_name=pool_name, **keywords).get_connection()
+            return _borrow_for_caller(ConnectionPool(pool_name=pool_name, **keywords))
         except DuplicatePoolError:
             pool = _CONNECTION_POOLS.get(pool_name)  # another thread was faster
             if pool is None:
@@ -488,4 +488,10 @@ def borrow_by_name(pool_name: str, keywords: Mapping[str, Any]) -> Connection:
     # The pool stays as it is, but what would be an error for a new one is one here too.
     _, connection_keywords = PoolOptions.split(keywords)
     ConnectOptions.from_keywords(connection_keywords)
-    return pool.get_connection()
+    return _borrow_for_caller(pool)
+
+
+def _borrow_for_caller(pool: ConnectionPool) -> Connection:
+    """Borrow for whoever called `connect()`."""
+    frame = _getframe(3)
+    return pool._borrow(None, frame.f_code, frame.f_lasti)

@@ -132,13 +132,16 @@ class Statements:
         untracked: a statement may have changed the session in a way that the server does not report; only looked after
             where `watch` is set.
         watch: look for such statements.
+        distributed: a distributed transaction is prepared here, or (behind a statement that begins with XA) may be; a
+            reset would lose it, and a disconnect does not.
         revived: the session stands in for one that was lost, and no statement of its own has made an id yet.
         mode: the session's sql_mode.
     """
 
     __slots__ = (
         *("_kept", "_limit", "_options", "_parsed", "_pipeline", "_session", "_size", "tracked"),
-        *("_context", "_lost", "asked", "generation", "mode", "revived", "unchecked", "untracked", "watch"),
+        *("_context", "_lost", "asked", "distributed", "generation", "mode", "revived", "unchecked", "untracked"),
+        *("watch",),
     )
 
     def __init__(self, session: Session, options: ConnectOptions, generation: int = 0) -> None:
@@ -154,7 +157,7 @@ class Statements:
         self.generation = generation
         self.mode = SqlMode(session)
         self.untracked = False
-        self.asked = False
+        self.asked = self.distributed = False
         self.watch = options.reconnect
         self.revived = False
         self._lost: list[Owned] = []
@@ -218,6 +221,8 @@ class Statements:
     def _noticed(self, sql: str | bytes) -> bytes:
         text = encode_statement(sql)
         self.asked = True
+        if text[:1] in b"Xx" and text[:2].upper() == b"XA":
+            self.distributed = True
         while self._lost:
             self.close(self._lost.pop())
         if self._kept or b"_" in text:  # as all names have that count here
@@ -388,6 +393,7 @@ class Statements:
     def forget(self) -> None:
         """The server has forgotten all statements: after a reset, a change of user, a new connection."""
         self._kept.clear()
+        self.distributed = False
         self.generation += 1
         self.tracked = self._tracks()
 

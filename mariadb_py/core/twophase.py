@@ -31,6 +31,7 @@ def prepare(core: ConnectionCore) -> Command[None]:
     """The first phase of the transaction in progress."""
     for statement in core.tpc.prepare():
         yield from _recorded(core, core.command(statement))
+        core.statements.distributed = True
     core.unsettled = False
 
 
@@ -70,6 +71,8 @@ def finish(core: ConnectionCore, commit: bool, xid: Xid | None) -> Command[None]
         core.unsettled = True
         yield from core.settling(core.set_autocommit(autocommit))
     core.unsettled = False
+    if not core.tpc.state:
+        core.statements.distributed = False
     if failure is not None:
         raise failure
 

@@ -16,7 +16,7 @@ from ..core.cancel import Cancelling, Fate
 from ..core.connection import ConnectionCore
 from ..core.failure import failure_at, lost_to
 from ..core.login import follows, redirection
-from ..core.security import UNVERIFIED, describe, plan, security
+from ..core.security import UNVERIFIED, plan, security
 from ..exceptions import (
     CR_CONNECTION_ERROR,
     CR_SERVER_LOST,
@@ -68,11 +68,12 @@ class Link:
         observer: called with (name, value) for what the server reports, between operations.
         evicts: numbers of errors behind which the connection is not to be used by others.
         evicted: there was such an error.
+        welcomed: the session that a pool has taken in, as another one would not be what it makes of them.
     """
 
     __slots__ = (
         *("__weakref__", "_cancelling", "_ending", "_listened", "_loss_known", "_runs"),
-        *("_transport", "_warns", "core", "endpoint", "evicted", "evicts", "observer"),
+        *("_transport", "_warns", "core", "endpoint", "evicted", "evicts", "observer", "welcomed"),
     )
 
     def __init__(self, options: ConnectOptions, *, warns: bool = True) -> None:
@@ -88,6 +89,7 @@ class Link:
         self.observer: Callable[[str, object], None] | None = None
         self.evicts: frozenset[int] = frozenset()
         self.evicted = False
+        self.welcomed: object = None
 
     @classmethod
     def open(cls, options: ConnectOptions) -> Link:
@@ -217,12 +219,6 @@ class Link:
     def tls(self) -> TLS | None:
         """The encryption; None if there is none."""
         return self._transport.tls if self._transport is not None else None
-
-    @property
-    def security(self) -> str:
-        """In words, how the connection is protected."""
-        tls = self.tls
-        return describe(self.core.session, f"{tls.version} ({tls.cipher})" if tls is not None else "")
 
     @property
     def closed(self) -> bool:
@@ -444,12 +440,18 @@ class Link:
     def reusable(self) -> bool:
         """No operation is going on, no rows are left, and nothing was done that a reset does not undo."""
         core = self.core
-        spoilt = self._runs or self.evicted or core.user_changed or core.unsettled or core.occupied
-        return not spoilt and core.session.state == State.READY
+        session = core.session
+        if session is not self.welcomed or session.state != State.READY or core.statements.distributed:
+            return False
+        return not (self._runs or self.evicted or core.user_changed or core.unsettled or core.streaming)
 
     def settle(self) -> bool:
         """Make the connection free for another borrower; True if it is whole, idle and logged in as its options say."""
-        if self._transport is None or self.core.session.broken or self.core.user_changed or self.evicted:
+        core = self.core
+        strange = (
+            core.user_changed or core.statements.distributed or core.session is not (self.welcomed or core.session)
+        )
+        if self._transport is None or core.session.broken or self.evicted or strange:
             return False
         try:
             return self.run(self.core.settle())
@@ -457,11 +459,7 @@ class Link:
             return False
 
     def close(self) -> None:
-        """Say goodbye if that is possible at once, and close the socket.
-
-        If another thread is using the connection, its operation fails, and it closes the socket: a descriptor that is
-        closed under a running system call may be somebody else's by then.
-        """
+        """Say goodbye if that is possible at once, and close the socket; if a thread is using it, that does it."""
         self._ending = True
         run = (standing(), get_ident())
         try:

@@ -19,7 +19,7 @@ from mariadb_protocol.constants import Status
 from ..core.pool.actions import Answer, Check, Close, Open, Tell
 from ..core.pool.core import PoolCore
 from ..core.pool.report import refusal
-from ..core.pool.slot import ALWAYS, Refusal, Request, SlotState
+from ..core.pool.slot import ALWAYS, NEVER, Refusal, SlotState
 from ..core.restore import finish_restore, is_pending, learn, restore, send_restore
 from ..exceptions import Error, LostConnectionError, PoolError
 from .dial import LONGEST_WAIT
@@ -33,6 +33,7 @@ from .threads import (
     start_new_thread,
     thread_name,
 )
+from .waiter import Waiter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,27 +48,7 @@ if TYPE_CHECKING:
 SEND_TIMEOUT = 0.1  # seconds in which a reset has to be written; it always fits into the buffer of a healthy socket
 GOODBYE_TIMEOUT = 0.1  # seconds in which a reset should be answered when its connection is closed
 # The server's errors for a login that will fail the next time, too.
-REFUSED_LOGINS = frozenset((1044, 1045, 1049, 1524, 1698))
-
-
-class Waiter(Request):
-    """A request that a thread waits for."""
-
-    __slots__ = ("_bell",)
-
-    def __init__(self, since: float, deadline: float | None) -> None:
-        super().__init__(since, deadline, get_ident())
-        self._bell = allocate_lock()
-        self._bell.acquire()
-
-    def wake(self) -> None:
-        """It has been answered."""
-        with suppress(RuntimeError):  # he is awake already
-            self._bell.release()
-
-    def wait(self, timeout: float) -> None:
-        """Until it is answered, or for `timeout` seconds."""
-        self._bell.acquire(True, min(timeout, LONGEST_WAIT))
+REFUSED_LOGINS = frozenset((1044, 1045, 1049, 1524, 1698, 2026, 2061, 3118, 4151))
 
 
 class LinkPool:
@@ -76,6 +57,9 @@ class LinkPool:
     Args:
         own: options of the pool.
         options: options of its connections; None: nothing can be opened yet.
+
+    Attributes:
+        working: a slot for each thread that opens or checks a connection in the background.
     """
 
     def __init__(self, own: PoolOptions, options: ConnectOptions | None) -> None:
@@ -91,10 +75,11 @@ class LinkPool:
         self._lock = allocate_rlock()
         self._postponed: deque[tuple[Callable[..., list[Action]], tuple[Any, ...]]] = deque()  # by such a one
         self._lost: list[tuple[Slot, int]] = []  # collected leases; appended to by the collector, without the lock
+        self.working: list[Slot] = []
         self._keeping = allocate_lock()  # held while there is a keeper
         self._alarm = allocate_lock()  # released to wake him
-        self._learned: tuple[int, bytes | None] | None = None
         self._patient = True  # until a reset is not answered in GOODBYE_TIMEOUT: others need not be waited for then
+        self._doubts = 0
         self._pipelines = True  # until the server gives a strange answer to commands sent together
 
     # Hooks, where there are handles to call them with
@@ -136,7 +121,6 @@ class LinkPool:
 
     def _forget(self, request: Waiter) -> None:
         """Whoever made this request will not get what it was answered by: call this if anything is raised meanwhile."""
-        self._unlock()
         self._do(self._core.cancel, request)
 
     def _wait(self, request: Waiter) -> Slot | None:
@@ -186,12 +170,23 @@ class LinkPool:
         try:
             link.run(finish_restore(link.core), until, "ping_timeout")
         except LostConnectionError as error:
-            return "reset" if isinstance(error.__cause__, TimeoutError) else "dead"
+            if not isinstance(error.__cause__, TimeoutError):
+                return "dead"
+            self._doubt()
+            return "reset"
         except Error as error:
             if isinstance(error.__cause__, ProtocolError):
                 self._pipelines = False  # whoever is there does not take commands together
+            self._doubt()
             return "reset"
+        self._doubts = 0
         return ""
+
+    def _doubt(self) -> None:
+        """A reset that was sent at once was not answered, or failed; twice in a row it is the way that is wrong."""
+        self._doubts += 1
+        if self._doubts > 1:
+            self._pipelines = False
 
     # Returning
 
@@ -210,7 +205,6 @@ class LinkPool:
 
     def _abandon(self, slot: Slot, lease: int) -> None:
         """The end of a lease was interrupted, or its beginning."""
-        self._unlock()
         if slot.state == SlotState.LEASED and slot.used == lease:
             slot.connection.drop()
             self._do(self._core.release, slot, "error")
@@ -219,6 +213,8 @@ class LinkPool:
         """Make a connection ready for the next borrower; why that failed, "" if it did not."""
         core = link.core
         own = self._own
+        if core.auto_reconnect and not link.silent():  # before it is opened anew for nobody
+            return "dead"
         timeout = core.options.connect_timeout
         until = None if timeout is None else monotonic() + timeout
         try:
@@ -250,9 +246,13 @@ class LinkPool:
         if held_by_this_thread(self._lock):
             self._postponed.append((decide, arguments))
             return
-        with self._lock:
-            actions = self._catch_up() if self._lost or self._postponed else []
-            actions += decide(*arguments, monotonic())
+        try:
+            with self._lock:
+                actions = self._catch_up() if self._lost or self._postponed else []
+                actions += decide(*arguments, monotonic())
+        except BaseException:
+            self._unlock()
+            raise
         self._carry_out(actions)
         if self._postponed:
             self._do(self._core.attend)
@@ -319,7 +319,7 @@ class LinkPool:
         try:
             link = self._opened()
         except BaseException as error:
-            fatal = not isinstance(error, Error) or error.errno in REFUSED_LOGINS
+            fatal = isinstance(error, Error) and error.errno in REFUSED_LOGINS
             self._do(self._core.failed, slot, error, fatal)
             self._tell("connect_error", error=error)
             raise
@@ -353,16 +353,11 @@ class LinkPool:
 
     def _welcome(self, link: Link) -> None:
         """Learn what has to be known of a connection that comes into the pool."""
-        timeout = link.core.options.connect_timeout
-        until = None if timeout is None else monotonic() + timeout
-        learned = self._learned
-        if learned is None or link.core.options is not self._options:
-            learned = link.run(learn(link.core), until, "connect_timeout")
-            if link.core.options is self._options:
-                self._learned = learned
-                margin = min(45.0, learned[0] / 2)
-                self._core.longest_life = learned[0] - margin if learned[0] else float("inf")
-        link.core.role = learned[1]
+        bound = link.core.options.connect_timeout
+        until = None if bound is None else monotonic() + bound
+        timeout, link.core.role = link.run(learn(link.core), until, "connect_timeout")
+        self._core.longest_life = timeout - min(45.0, timeout / 2) if timeout else NEVER
+        link.welcomed = link.core.session
         link.evicts = self._own.evict_errors
         if self._own.on_connect is not None:
             self._call(self._own.on_connect, link)
@@ -371,9 +366,13 @@ class LinkPool:
         self._in_background(self._check_quietly, action.slot)
 
     def _check_quietly(self, slot: Slot) -> None:
-        with suppress(Exception):
-            slot.fresh_until = float("-inf")  # it has to answer
-            self._do(self._core.checked, slot, not self._what_is_wrong(slot, None))
+        wrong = "dead"
+        try:
+            slot.fresh_until = ALWAYS  # it has to answer
+            wrong = self._what_is_wrong(slot, None)
+        finally:
+            self._do(self._core.checked, slot, wrong in ("", "lifetime", "drained"))
+            self._expect()
 
     def _close(self, action: Close) -> None:
         link: Link | None = action.connection
@@ -414,11 +413,18 @@ class LinkPool:
     def _in_background(self, function: Callable[[Slot], None], slot: Slot) -> None:
         if start_new_thread is not None:
             try:
-                start_new_thread(function, (slot,))
+                self.working.append(slot)
+                start_new_thread(self._work, (function, slot))
                 return
             except RuntimeError:  # no more threads can be had
-                pass
+                self.working.remove(slot)
         function(slot)
+
+    def _work(self, function: Callable[[Slot], None], slot: Slot) -> None:
+        try:
+            function(slot)
+        finally:
+            self.working.remove(slot)
 
     def _keep(self, again: bool = True) -> None:
         """See to it that what is due will be done: there is a keeper, and he looks (`again`) at what is due."""
@@ -471,6 +477,10 @@ class LinkPool:
     def shut(self) -> None:
         """Give nothing out any more, and close what is idle."""
         self._do(self._core.close)
+        if self._keeping.locked():
+            self._keep()  # he goes
+        with suppress(RuntimeError):  # the keeper is awake, or there is none
+            self._alarm.release()
 
 
 def _keep(pool: ref[LinkPool], alarm: Any) -> None:

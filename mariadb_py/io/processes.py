@@ -7,9 +7,14 @@ import os
 from contextlib import suppress
 from weakref import WeakSet
 
+from .threads import monotonic, sleep
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .pool import LinkPool
+
+EXIT_TIMEOUT = 0.5  # seconds
+_POLL = 0.002  # seconds
 
 _pools: WeakSet[LinkPool] = WeakSet()
 
@@ -25,9 +30,14 @@ def _forked() -> None:
 
 
 def _exit() -> None:
-    for pool in tuple(_pools):
+    pools = tuple(_pools)
+    for pool in pools:
         with suppress(Exception):
             pool.shut()
+    # Threads that are connecting at this moment end by themselves, rather than with the interpreter.
+    until = monotonic() + EXIT_TIMEOUT
+    while any(pool.working for pool in pools) and monotonic() < until:
+        sleep(_POLL)
 
 
 atexit.register(_exit)

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from .options import PoolOptions
     from .slot import Request, Slot
 
+NEW = 0.1  # seconds in which a connection that was opened for somebody need not show him that it is alive
+TRIES = 2  # connections that are opened for one who does not queue, should they be of no use
 IMPATIENCE = 0.5  # seconds between two attempts to connect, at most, while somebody waits
 
 
@@ -90,7 +92,8 @@ class PoolCore(Upkeep):
             return False
         slot.holds[int((now - slot.seen) * 1e6).bit_length()] += 1  # as held() does
         slot.seen = now
-        slot.fresh_until = now + self._validation
+        until = now + self._validation
+        slot.fresh_until = until if until < slot.retire_at else slot.retire_at
         slot.told = False
         slot.state = SlotState.IDLE
         self._idle.append(slot)
@@ -148,6 +151,8 @@ class PoolCore(Upkeep):
             return self.acquire(request, now)
         if reason in ("dead", "ping"):
             self.suspect()
+        if request.tries >= TRIES:
+            return [self._discard(slot, reason), self._refuse(request, Refusal.EXHAUSTED), *self._proceed(now)]
         if request.deadline is None and not self.closed and slot.retire_at > ALWAYS:
             close = self._closing(slot, reason)
             slot.connection, slot.request = None, request
@@ -177,7 +182,9 @@ class PoolCore(Upkeep):
         slot.seen = now
         slot.fresh_until = now + self._validation
         if request is not None:
+            slot.fresh_until = now + max(self._validation, NEW)
             slot.used += 1
+            request.tries += 1
             return [self._give(request, slot), *self._awake_ready(), *self._proceed(now)]
         slot.state = SlotState.IDLE
         self._idle.append(slot)
@@ -351,7 +358,7 @@ class PoolCore(Upkeep):
     def _wanted(self) -> int:
         """Connections to open in the background now."""
         options = self.options
-        least = options.min_size if options.background or self._ready else 0
+        least = max(options.min_size, 1) if self._ready else options.min_size if options.background else 0
         if self.closed or self.size >= (options.max_size if self._waiters else least):
             return 0
         connecting = self.connecting
@@ -359,7 +366,7 @@ class PoolCore(Upkeep):
         return max(min(wanted, options.max_size - self.size, options.connect_concurrency - connecting), 0)
 
     def _awake_ready(self) -> list[Action]:
-        if not self._ready or self.open < self.options.min_size:
+        if not self._ready or self.open < max(self.options.min_size, 1):
             return []
         ready, self._ready = self._ready, []
         for request in ready:

@@ -169,3 +169,16 @@ def _sizes(given: Mapping[str, Any], size: int, service: bool) -> tuple[int, int
     if least > most:
         raise ProgrammingError(f"min_size is {least}, and max_size is {most}")
     return least, most
+
+
+def checked_timeout(timeout: float) -> float:
+    """A time to wait.
+
+    Raises:
+        TypeError, ProgrammingError: it is none.
+    """
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
+        raise TypeError(f"timeout wants a number of seconds, not {type(timeout).__name__}")
+    if not timeout >= 0:
+        raise ProgrammingError(f"timeout is a time in seconds, from 0 on, not {timeout!r}")
+    return min(timeout, MAX_INTERVAL)

@@ -120,10 +120,11 @@ class Request:
         refusal: one of `Refusal`; "" if he was not refused.
         error: what the last attempt to connect came to, if that is to blame.
         thread: who he is, to recognize those who wait for themselves.
+        tries: connections that were opened for him.
         waited: for how long, if the queue gave him his slot; None: it did not.
     """
 
-    __slots__ = ("deadline", "error", "ready", "refusal", "since", "slot", "thread", "waited")
+    __slots__ = ("deadline", "error", "ready", "refusal", "since", "slot", "thread", "tries", "waited")
 
     def __init__(self, since: float, deadline: float | None, thread: int = 0) -> None:
         self.since = since
@@ -131,6 +132,7 @@ class Request:
         self.thread = thread
         self.slot: Slot | None = None
         self.ready = False
+        self.tries = 0
         self.refusal = ""
         self.error: BaseException | None = None
         self.waited: float | None = None

@@ -53,10 +53,12 @@ class Upkeep(Places):
         if not self.options.keepalive:
             return []
         pause = self._pause
+        room = max(1, self.idle // 4) - self.count(SlotState.CHECKING)  # most can be borrowed meanwhile
         actions: list[Action] = []
-        for slot in self._gather(lambda slot: now >= slot.seen + pause * (1 - 0.1 * self._random())):
-            slot.state = SlotState.CHECKING
-            actions.append(Check(slot))
+        for slot in tuple(self._idle):
+            late = now >= slot.seen + pause * (1 - 0.1 * self._random())
+            if late and len(actions) < room and self.examine_one(slot):
+                actions.append(Check(slot))
         return actions
 
     @property
@@ -66,10 +68,14 @@ class Upkeep(Places):
 
     def examine(self) -> list[Slot]:
         """Take all idle slots out, to be checked and reported to `checked()`."""
-        slots = self._gather(lambda slot: True)
-        for slot in slots:
-            slot.state = SlotState.CHECKING
-        return slots
+        return [slot for slot in tuple(self._idle) if self.examine_one(slot)]
+
+    def examine_one(self, slot: Slot) -> bool:
+        """Take a slot out, to be checked and reported to `checked()`; False if it is not idle."""
+        if not self._pull(slot):
+            return False
+        slot.state = SlotState.CHECKING
+        return True
 
     def checked(self, slot: Slot, alive: bool, now: float) -> list[Action]:
         """The check of an idle connection is done."""
@@ -117,8 +123,9 @@ class Upkeep(Places):
             times += [now + period for period in (options.keepalive, options.leak_timeout) if period]
             if options.max_idle_time and options.min_size < self.size:
                 times.append(self._lull_since + options.max_idle_time)
-            if options.keepalive:
+            if options.keepalive and not self.count(SlotState.CHECKING):  # behind a check it is asked again
                 times += [slot.seen + self._pause for slot in tuple(self._idle)]
+            if options.keepalive or options.background:
                 times += [slot.retire_at for slot in tuple(self._idle) if slot.retire_at < NEVER]
             if options.leak_timeout:
                 times += [slot.seen + options.leak_timeout for slot in self.holders() if not slot.told]

@@ -11,6 +11,7 @@ import pytest
 import mariadb_py
 from mariadb_py import PoolError, PoolTimeout
 from mariadb_py.core.pool.actions import Answer, Check, Close, Open
+from mariadb_py.core.pool.core import NEW
 from mariadb_py.core.pool.slot import SlotState
 from mariadb_py.io import pool as shell
 from mariadb_py.io.link import Link
@@ -94,7 +95,7 @@ def test_a_service_has_one_keeper(make_pool: Pools, monkeypatch: pytest.MonkeyPa
         number_of(pool)
     pool.set_config(leak_timeout=60)
     assert started.functions.count("_keep") == 1
-    assert started.functions.count("_open_quietly") == 2
+    assert started.functions.count("_work") == 2
 
 
 def test_the_keeper_ends_when_nothing_is_due(make_pool: Pools) -> None:
@@ -162,6 +163,7 @@ def test_a_server_that_says_nothing_is_not_waited_for(make_pool: Pools, timeout:
             acquire_timeout=timeout or 0,
             **{**server.connect_args, "database": None},
         )
+        time.sleep(2 * NEW)
         before = time.monotonic()
         if timeout:
             with pytest.raises(PoolTimeout):
@@ -199,31 +201,34 @@ def test_a_silent_server_is_waited_for_once_when_the_pool_is_closed(make_pool: P
 # A connection that is changed under its slot
 
 
-def test_a_borrower_who_reconnects(make_pool: Pools) -> None:
-    pool = make_pool(pool_size=1, pool_reset_session=False)
-    number_of(pool)
-    (slot,) = pool._core.slots
-    with pool.get_connection() as connection:
-        first, peek = connection.connection_id, slot.peek
-        connection.reconnect()
-        assert peek is not None
-        assert not peek()  # though the new socket may have the descriptor of the old one
-        second = value(connection, "SELECT connection_id()")
-    assert first != second
-    assert number_of(pool) == second
+def by_himself(connection: mariadb_py.Connection) -> None:
+    connection.reconnect()
 
 
-def test_a_borrower_whose_connection_is_opened_anew(make_pool: Pools) -> None:
-    pool = make_pool(pool_size=1, reconnect=True, pool_reset_session=False)
+def by_itself(connection: mariadb_py.Connection) -> None:
+    with mariadb_py.connect(**OPTIONS) as administrator:
+        administrator.kill(connection.connection_id)
+    wait_for(lambda: not connection._link_or_raise().silent())
+    run(connection, "SELECT 1")
+
+
+OPTIONS: dict[str, Any] = {}
+
+
+@pytest.mark.parametrize("reset", [True, False])
+@pytest.mark.parametrize("anew", [by_himself, by_itself])
+def test_a_connection_that_was_opened_anew_is_not_kept(
+    make_pool: Pools, anew: Callable[[mariadb_py.Connection], None], reset: bool
+) -> None:
+    """Nobody has made it what the pool makes of those that it opens."""
+    OPTIONS.update(make_pool.server.connect_args)
+    pool = make_pool(pool_size=1, reconnect=True, pool_reset_session=reset)
     with pool.get_connection() as connection:
         first = connection.connection_id
-        with mariadb_py.connect(**make_pool.server.connect_args) as administrator:
-            administrator.kill(first)
-        wait_for(lambda: not connection._link_or_raise().silent())
+        anew(connection)
         second = value(connection, "SELECT connection_id()")
-    assert first != second
-    assert number_of(pool) == second
-    assert pool.stats()["size"] == 1
+    assert pool.stats()["size"] == 0
+    assert len({first, second, number_of(pool)}) == 3
 
 
 # Actions that an exception keeps from being carried out

@@ -285,7 +285,7 @@ def test_strays_of_a_closed_pool() -> None:
 
 
 def test_nothing_is_due_without_a_timed_feature() -> None:
-    core = pool(max_lifetime=1800)
+    core = pool(max_lifetime=0)
     idle(core, "a")
     leased(core, "b")
     assert core.due(0.0) is None
