@@ -62,7 +62,7 @@ class ConnectionPool(LinkPool):
         backoff, max_backoff: seconds until an attempt to connect is repeated, at first, doubling, and at most; default
             0.05 and 5. It is 0.5 at most while somebody waits.
         leak_timeout: seconds after which a borrowed connection is reported; default 0: never.
-        on_connect: called with each connection that was opened.
+        on_connect: called with each connection that was opened; a reset undoes what it sets in the session.
         on_reset: called with each connection that was reset; resets are waited for then.
         check: called with each connection before it is given out, instead of a ping; what it raises means no.
         on_event: called with the name and a dict of details of what happens: "connect", "connect_error", "discard",
@@ -314,7 +314,7 @@ class ConnectionPool(LinkPool):
             raise
 
     def check(self) -> int:
-        """Let every idle connection show that it is alive; those that do not are replaced.
+        """Let every idle connection show that it is alive, one after the other; those that do not are given up.
 
         Returns:
             How many were found dead.
@@ -329,7 +329,7 @@ class ConnectionPool(LinkPool):
         return self._core.stats.discards["dead"] - before
 
     def drain(self) -> None:
-        """Replace all connections by new ones: idle ones now, the others when they are returned."""
+        """Give up all connections: idle ones now, the others when they are returned. New ones take their places."""
         self._do(self._core.drain)
 
     def suspend(self, fail_fast: bool = False) -> None:

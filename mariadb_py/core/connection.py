@@ -67,7 +67,6 @@ if TYPE_CHECKING:
     from .options import ConnectOptions
 
 _NO_TRANSACTION = "________"  # as session tracking writes it
-NAMES = b"NAMES utf8mb4"
 _CHARSET_VARIABLES = ("character_set_client", "character_set_connection", "character_set_results")
 _TRACK_CHANGES = b"SET session_track_state_change=1,session_track_transaction_info='CHARACTERISTICS'"
 
@@ -224,7 +223,7 @@ class ConnectionCore:
         if tracks:  # what is assigned before is not reported
             assignments.append(sqlmode.TRACK)
         if not charset:
-            assignments.append(NAMES)
+            assignments.append(b"NAMES utf8mb4")
         if not autocommit:
             assignments.append(b"autocommit=%d" % self.options.autocommit)
         if self.options.read_only:

@@ -13,7 +13,6 @@ from mariadb_protocol.constants import Com
 from mariadb_protocol.params import encode_text
 
 from ..exceptions import Error, InterfaceError
-from .connection import NAMES
 from .failure import server_error
 from .login import encode_name
 
@@ -68,8 +67,6 @@ def restore(core: ConnectionCore) -> Command[None]:
         schema = session.schema if tracked else (yield from _schema(core))
         if schema is not None:
             raise InterfaceError(f"a default database cannot be unset: {schema!r} stays selected")
-    if _chooses_charset(core.options.init_command):  # so that this has to come before
-        yield from core.command(b"SET " + NAMES)
     # Last, as in a login: init_command finds the database that it found there.
     yield from core.set_up()
 

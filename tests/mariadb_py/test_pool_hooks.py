@@ -117,7 +117,7 @@ def test_on_connect_that_fails(make_pool: Pools) -> None:
 
 
 def test_on_connect_that_fails_in_a_way_of_its_own(make_pool: Pools) -> None:
-    """It is not the server's fault, and whoever waits is told at once."""
+    """As with an error of the server: it is tried again, and whoever waits is told what was in the way."""
 
     def prepare(connection: Connection) -> None:
         raise LookupError("no")
@@ -125,9 +125,10 @@ def test_on_connect_that_fails_in_a_way_of_its_own(make_pool: Pools) -> None:
     with pytest.raises(LookupError, match=r"^'?no'?$"):
         make_pool(pool_size=1, on_connect=prepare)
     pool = make_pool.service(max_size=1, on_connect=prepare)
-    with pytest.raises(mariadb_py.PoolError) as caught:
-        pool.get_connection(PATIENCE)
+    with pytest.raises(PoolTimeout, match=r"; last attempt to connect: no$") as caught:
+        pool.get_connection(timeout=0.2)
     assert isinstance(caught.value.__cause__, LookupError)
+    assert pool.stats()["connect_errors"] > 1
 
 
 # on_reset
