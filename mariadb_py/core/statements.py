@@ -132,8 +132,8 @@ class Statements:
         untracked: a statement may have changed the session in a way that the server does not report; only looked after
             where `watch` is set.
         watch: look for such statements.
-        distributed: a distributed transaction is prepared here, or (behind a statement that begins with XA) may be; a
-            reset would lose it, and a disconnect does not.
+        distributed: a distributed transaction is prepared here, or (behind XA PREPARE) may be; a reset would lose it, and
+            a disconnect does not.
         revived: the session stands in for one that was lost, and no statement of its own has made an id yet.
         mode: the session's sql_mode.
     """
@@ -221,7 +221,7 @@ class Statements:
     def _noticed(self, sql: str | bytes) -> bytes:
         text = encode_statement(sql)
         self.asked = True
-        if text[:1] in b"Xx" and text[:2].upper() == b"XA":
+        if text[:1] in b"Xx" and b"PREPARE" in text.upper():
             self.distributed = True
         while self._lost:
             self.close(self._lost.pop())

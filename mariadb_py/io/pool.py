@@ -323,11 +323,12 @@ class LinkPool:
             self._do(self._core.failed, slot, error, fatal)
             self._tell("connect_error", error=error)
             raise
-        with self._lock:
-            self._core.stats.time("connect", monotonic() - began)
         try:
+            with self._lock:
+                self._core.stats.time("connect", monotonic() - began)
             self._do(self._core.opened, slot, link)
         except BaseException:
+            self._unlock()
             link.drop()
             raise
         self._patient = True

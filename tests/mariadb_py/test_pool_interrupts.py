@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mariadb_py import _CONNECTION_POOLS, PoolError
+from mariadb_py.core.pool import upkeep
 from mariadb_py.core.pool.core import PoolCore
 from mariadb_py.io.transport import Transport
 from tests.support.alarms import alarms
@@ -160,7 +161,10 @@ def until_complete(pool: ConnectionPool) -> None:
 @pytest.mark.timeout(method="thread")  # SIGALRM is taken
 @pytest.mark.parametrize("reset", [True, False])
 @pytest.mark.parametrize("part", ["get_connection", "close", "both"])
-def test_ctrl_c_at_any_moment_loses_no_place(make_pool: Pools, part: str, reset: bool) -> None:
+def test_ctrl_c_at_any_moment_loses_no_place(
+    make_pool: Pools, monkeypatch: pytest.MonkeyPatch, part: str, reset: bool
+) -> None:
+    monkeypatch.setattr(upkeep, "STRAY", 0.001)  # the rest of the time is for being struck
     pool = make_pool(pool_size=2, pool_reset_session=reset, pool_validation_interval=0 if reset else 60_000)
     held: list[Connection] = []
 
