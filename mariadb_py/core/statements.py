@@ -132,8 +132,8 @@ class Statements:
         untracked: a statement may have changed the session in a way that the server does not report; only looked after
             where `watch` is set.
         watch: look for such statements.
-        distributed: a distributed transaction is prepared here, or (behind XA PREPARE) may be; a reset would lose it, and
-            a disconnect does not.
+        distributed: a distributed transaction is prepared here, or (behind XA PREPARE) may be; a reset would lose it,
+            and a disconnect does not.
         revived: the session stands in for one that was lost, and no statement of its own has made an id yet.
         mode: the session's sql_mode.
     """
