@@ -125,6 +125,7 @@ class Shell:
         assert slot.state == SlotState.OPENING
         assert slot.connection is None
         assert slot not in self.opening
+        slot.thread = 1  # there is one who does it
         self.opening.append(slot)
 
     def do_check(self, action: Check) -> None:

@@ -151,6 +151,6 @@ class Places:
 
     def _free(self, slot: Slot) -> None:
         """The one way in which capacity comes back."""
-        slot.state = SlotState.GONE
         self._slots.discard(slot)
+        slot.state = SlotState.GONE
         self.stats.add(slot.used, slot.resets, slot.holds)

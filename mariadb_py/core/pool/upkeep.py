@@ -106,12 +106,16 @@ class Upkeep(Places):
         actions: list[Action] = []
         idle = set(self._idle)
         for slot in self.slots:
-            if slot.state != SlotState.IDLE or slot in idle:
+            unborn = slot.state == SlotState.OPENING and slot.request is None and not slot.thread
+            if not unborn and (slot.state != SlotState.IDLE or slot in idle):
                 slot.strayed = NEVER
             elif slot.strayed == NEVER or slot.seen > slot.strayed:  # somebody has had it meanwhile
                 slot.strayed = now
             elif now >= slot.strayed + STRAY:
-                actions.append(self._discard(slot, "error"))
+                if unborn:  # nobody has begun to open it
+                    self._free(slot)
+                else:
+                    actions.append(self._discard(slot, "error"))
         return actions
 
     def due(self, now: float) -> float | None:
