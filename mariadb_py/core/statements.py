@@ -433,4 +433,6 @@ def _unknown(answer: Answer, statement_id: int) -> bool:
     """Nothing was executed, as no statement has this id; a procedure raises the same error, of EXECUTE or SIGNAL."""
     if not isinstance(answer, ErrPacket) or answer.errno != UNKNOWN_STATEMENT:
         return False
-    return f"({statement_id})" in answer.message and "mysqld_stmt_execute" in answer.message
+    # As MariaDB, and MySQL, call what was asked to execute it.
+    asked = "mysqld_stmt_execute" in answer.message or "mysql_stmt_precheck" in answer.message
+    return asked and f"({statement_id})" in answer.message
