@@ -93,7 +93,8 @@ def hung_up(
         with mariadb_py.connect(**proxy.connect_args, autocommit=autocommit) as connection:
             before(connection)
             call(connection)
-        number = proxy.plain.index(b"\x03" + statement)
+        # The last one: the login may send the same.
+        number = max(number for number, packet in enumerate(proxy.plain) if packet == b"\x03" + statement)
     with proxied(server, Rule(CLIENT, number, close)) as proxy:
         connection = mariadb_py.connect(**proxy.connect_args, autocommit=autocommit)
         before(connection)
