@@ -51,7 +51,7 @@ class Lease:
                 link.settle()  # rows that nobody has fetched are no obstacle, if they are there
                 if link.core.in_transaction or link.core.tpc.state:
                     connection.commit()
-            elif not connection._core.session.broken:
+            elif not link.core.session.broken:
                 connection.rollback()
         except Exception:
             if kind is None:

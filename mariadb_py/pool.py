@@ -322,7 +322,7 @@ class ConnectionPool(LinkPool):
         before = self._core.stats.discards["dead"]
         for slot in self._core.slots:
             with self._lock:
-                idle = self._core.examine_one(slot)
+                idle = self._core.examine(slot)
             if idle:  # one at a time, so that the others can be borrowed meanwhile
                 with suppress(Exception):
                     self._check_quietly(slot)

@@ -448,10 +448,10 @@ class Link:
     def settle(self) -> bool:
         """Make the connection free for another borrower; True if it is whole, idle and logged in as its options say."""
         core = self.core
-        strange = (
-            core.user_changed or core.statements.distributed or core.session is not (self.welcomed or core.session)
-        )
-        if self._transport is None or core.session.broken or self.evicted or strange:
+        anew = self.welcomed is not None and core.session is not self.welcomed
+        if anew or self._transport is None or core.session.broken or self.evicted:
+            return False
+        if core.user_changed or core.statements.distributed:
             return False
         try:
             return self.run(self.core.settle())

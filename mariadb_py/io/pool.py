@@ -19,7 +19,7 @@ from mariadb_protocol.constants import Status
 from ..core.pool.actions import Answer, Check, Close, Open, Tell
 from ..core.pool.core import PoolCore
 from ..core.pool.report import refusal
-from ..core.pool.slot import ALWAYS, NEVER, Refusal, SlotState
+from ..core.pool.slot import ALWAYS, Refusal, SlotState
 from ..core.restore import finish_restore, is_pending, learn, restore, send_restore
 from ..exceptions import Error, LostConnectionError, PoolError
 from .dial import LONGEST_WAIT
@@ -357,7 +357,7 @@ class LinkPool:
         bound = link.core.options.connect_timeout
         until = None if bound is None else monotonic() + bound
         timeout, link.core.role = link.run(learn(link.core), until, "connect_timeout")
-        self._core.longest_life = timeout - min(45.0, timeout / 2) if timeout else NEVER
+        self._core.server_waits(timeout)
         link.welcomed = link.core.session
         link.evicts = self._own.evict_errors
         if self._own.on_connect is not None:
@@ -478,8 +478,6 @@ class LinkPool:
     def shut(self) -> None:
         """Give nothing out any more, and close what is idle."""
         self._do(self._core.close)
-        if self._keeping.locked():
-            self._keep()  # he goes
         with suppress(RuntimeError):  # the keeper is awake, or there is none
             self._alarm.release()
 

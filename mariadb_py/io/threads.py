@@ -33,10 +33,6 @@ class SingleThreadLock:
         """Give the lock back."""
         self._held = False
 
-    def locked(self) -> bool:
-        """The lock is taken."""
-        return self._held
-
     def _is_owned(self) -> bool:
         """As of a re-entrant lock: it is taken, and by whom else."""
         return self._held

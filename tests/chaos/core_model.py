@@ -24,6 +24,7 @@ from mariadb_py.core.pool.actions import Answer, Check, Close, Open, Tell
 from mariadb_py.core.pool.core import PoolCore
 from mariadb_py.core.pool.options import PoolOptions
 from mariadb_py.core.pool.slot import ALWAYS, NEVER, Refusal, Request, Slot, SlotState
+from tests.mariadb_py.core.pool.cores import examined
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -283,7 +284,7 @@ class Shell:
             self.perform(self.core.checked(slot, self.choose((True, True, False)), self.now))
 
     def step_examine(self) -> None:
-        slots = self.core.examine()
+        slots = examined(self.core)
         self.checking += slots
         self.decided = self.decided and not slots
 

@@ -22,14 +22,6 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def make_pool(server: TempServer) -> Iterator[Pools]:
-    """Makes pools that are closed after the test."""
-    pools = Pools(server)
-    yield pools
-    pools.close_all()
-
-
-@pytest.fixture
 def pool(make_pool: Pools) -> ConnectionPool:
     return make_pool(pool_size=1)
 

@@ -38,14 +38,6 @@ def own() -> Iterator[TempServer]:
         yield server
 
 
-@pytest.fixture
-def make_pool(server: TempServer) -> Iterator[Pools]:
-    """Makes pools that are closed after the test."""
-    pools = Pools(server)
-    yield pools
-    pools.close_all()
-
-
 class Events:
     """What `on_event` was told."""
 

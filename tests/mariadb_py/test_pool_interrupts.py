@@ -23,21 +23,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from mariadb_py import Connection, ConnectionPool
-    from mariadb_py.testing import TempServer
     from tests.support.server import Connector
 
 COUNTED = pytest.mark.skipif(
     not hasattr(sys, "getrefcount"),
     reason="where references are not counted, a dropped handle is collected at some time",
 )
-
-
-@pytest.fixture
-def make_pool(server: TempServer) -> Iterator[Pools]:
-    """Makes pools that are closed after the test."""
-    pools = Pools(server)
-    yield pools
-    pools.close_all()
 
 
 # Ctrl-C

@@ -18,12 +18,11 @@ from mariadb_py.core.pool import upkeep
 from tests.support.pool import PATIENCE, Pools, borrow_all, ids, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from types import FrameType
     from typing import Any
 
     from mariadb_py import Connection, ConnectionPool
-    from mariadb_py.testing import TempServer
     from tests.support.server import Connector
 
 SOURCES = os.path.dirname(mariadb_py.__file__)
@@ -38,14 +37,6 @@ pytestmark = [
     ),
     pytest.mark.skipif(sys.gettrace() is not None, reason="somebody else is tracing"),
 ]
-
-
-@pytest.fixture
-def make_pool(server: TempServer) -> Iterator[Pools]:
-    """Makes pools that are closed after the test."""
-    pools = Pools(server)
-    yield pools
-    pools.close_all()
 
 
 class Striking:

@@ -36,14 +36,6 @@ def own() -> Iterator[TempServer]:
         yield server
 
 
-@pytest.fixture
-def make_pool(server: TempServer) -> Iterator[Pools]:
-    """Makes pools that are closed after the test."""
-    pools = Pools(server)
-    yield pools
-    pools.close_all()
-
-
 def state(pool: ConnectionPool) -> State:
     """Of the only connection."""
     (slot,) = pool._core.slots

@@ -13,7 +13,7 @@ from mariadb_py import (
     ConnectionPool,
 )
 from mariadb_py.testing import temp_server
-from tests.support.pool import PATIENCE, Pools, borrow_all, ids, kill, run, value, wait_for
+from tests.support.pool import PATIENCE, Pools, borrow_all, gauges, ids, kill, run, used, value, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,25 +36,6 @@ def own() -> Iterator[TempServer]:
 def administrator(own: TempServer) -> Iterator[Connection]:
     with closing(mariadb_py.connect(**own.connect_args, autocommit=True)) as connection:
         yield connection
-
-
-@pytest.fixture
-def make_pool(server: TempServer) -> Iterator[Pools]:
-    """Makes pools that are closed after the test."""
-    pools = Pools(server)
-    yield pools
-    pools.close_all()
-
-
-def used(pool: ConnectionPool, timeout: float | None = None) -> int:
-    with pool.get_connection(timeout) as connection:
-        number: int = value(connection, "SELECT connection_id()")
-        return number
-
-
-def gauges(pool: ConnectionPool) -> tuple[int, int, int]:
-    stats = pool.stats()
-    return stats["size"], stats["idle"], stats["active"]
 
 
 # Replacing connections

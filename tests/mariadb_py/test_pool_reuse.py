@@ -31,14 +31,6 @@ def own() -> Iterator[TempServer]:
         yield server
 
 
-@pytest.fixture
-def make_pool(server: TempServer) -> Iterator[Pools]:
-    """Makes pools that are closed after the test."""
-    pools = Pools(server)
-    yield pools
-    pools.close_all()
-
-
 # What the next borrower finds
 
 # Statement, and a query whose answer differs while the statement's effect lasts.

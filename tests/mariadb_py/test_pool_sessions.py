@@ -15,16 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mariadb_py import Connection
-    from mariadb_py.testing import TempServer
     from tests.support.server import Connector
-
-
-@pytest.fixture
-def make_pool(server: TempServer) -> Iterator[Pools]:
-    """Makes pools that are closed after the test."""
-    pools = Pools(server)
-    yield pools
-    pools.close_all()
 
 
 @pytest.fixture

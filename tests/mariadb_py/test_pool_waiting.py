@@ -34,14 +34,6 @@ def own() -> Iterator[TempServer]:
         yield server
 
 
-@pytest.fixture
-def make_pool(server: TempServer) -> Iterator[Pools]:
-    """Makes pools that are closed after the test."""
-    pools = Pools(server)
-    yield pools
-    pools.close_all()
-
-
 class Waiting:
     """A thread that does something with a pool; `outcome` is what came of it, an exception too."""
 

@@ -95,3 +95,16 @@ def borrow_all(pool: ConnectionPool, timeout: float | None = None) -> set[int]:
         with pytest.raises(PoolError, match=EXHAUSTED):
             pool.get_connection(timeout=0)
         return {value(connection, "SELECT connection_id()") for connection in connections}
+
+
+def used(pool: ConnectionPool, timeout: float | None = None) -> int:
+    """Borrow a connection, use and return it; its id."""
+    with pool.get_connection(timeout) as connection:
+        number: int = value(connection, "SELECT connection_id()")
+        return number
+
+
+def gauges(pool: ConnectionPool) -> tuple[int, int, int]:
+    """size, idle and active of its figures."""
+    stats = pool.stats()
+    return stats["size"], stats["idle"], stats["active"]

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 NEW = 0.1  # seconds in which a connection that was opened for somebody need not show him that it is alive
 TRIES = 2  # connections that are opened for one who does not queue, should they be of no use
+MARGIN = 45.0  # seconds, at most, by which a connection is replaced before the server ends it
 IMPATIENCE = 0.5  # seconds between two attempts to connect, at most, while somebody waits
 
 
@@ -272,6 +273,10 @@ class PoolCore(Upkeep):
         return [self._discard(slot, "leak"), *self._proceed(now)]
 
     # The pool as a whole
+
+    def server_waits(self, seconds: float) -> None:
+        """The server ends a connection that is silent for so long; 0: it does not say."""
+        self.longest_life = seconds - min(MARGIN, seconds / 2) if seconds else NEVER
 
     def start(self, now: float) -> list[Action]:
         """Open the first connections, in the background."""

@@ -57,7 +57,7 @@ class Upkeep(Places):
         actions: list[Action] = []
         for slot in tuple(self._idle):
             late = now >= slot.seen + pause * (1 - 0.1 * self._random())
-            if late and len(actions) < room and self.examine_one(slot):
+            if late and len(actions) < room and self.examine(slot):
                 actions.append(Check(slot))
         return actions
 
@@ -66,11 +66,7 @@ class Upkeep(Places):
         """Seconds that a connection may be idle before it has to answer."""
         return min(self.options.keepalive, self.longest_life / 2)
 
-    def examine(self) -> list[Slot]:
-        """Take all idle slots out, to be checked and reported to `checked()`."""
-        return [slot for slot in tuple(self._idle) if self.examine_one(slot)]
-
-    def examine_one(self, slot: Slot) -> bool:
+    def examine(self, slot: Slot) -> bool:
         """Take a slot out, to be checked and reported to `checked()`; False if it is not idle."""
         if not self._pull(slot):
             return False

@@ -16,24 +16,17 @@ from mariadb_py.core.pool.slot import SlotState
 from mariadb_py.io import pool as shell
 from mariadb_py.io.link import Link
 from mariadb_py.io.pool import LinkPool, Waiter
+from tests.mariadb_py.core.pool.cores import examined
 from tests.support.listener import listening, silent
 from tests.support.pool import PATIENCE, Pools, borrow_all, run, value, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from typing import Any
 
     from mariadb_py import ConnectionPool
     from mariadb_py.testing import TempServer
     from tests.support.listener import Caller
-
-
-@pytest.fixture
-def make_pool(server: TempServer) -> Iterator[Pools]:
-    """Makes pools that are closed after the test."""
-    pools = Pools(server)
-    yield pools
-    pools.close_all()
 
 
 def number_of(pool: ConnectionPool) -> int:
@@ -239,7 +232,7 @@ def test_what_is_not_carried_out_takes_no_place(make_pool: Pools) -> None:
     core = pool._core
     action = core.grow()
     assert action is not None
-    (checked,) = core.examine()
+    (checked,) = examined(core)
     gone = Link.open(pool._options)  # type: ignore[arg-type]
     waiter = Waiter(0.0, None)
 

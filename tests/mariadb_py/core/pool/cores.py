@@ -86,3 +86,8 @@ def full(core: PoolCore, now: float = 0.0) -> list[Slot]:
 def refused(request: Request) -> tuple[str, Slot | None]:
     """What a request came to."""
     return request.refusal, request.slot
+
+
+def examined(core: PoolCore) -> list[Slot]:
+    """All idle slots, taken out to be checked."""
+    return [slot for slot in tuple(core._idle) if core.examine(slot)]

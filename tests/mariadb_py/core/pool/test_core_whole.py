@@ -9,7 +9,7 @@ import pytest
 from mariadb_py.core.pool.core import PoolCore
 from mariadb_py.core.pool.options import PoolOptions
 from mariadb_py.core.pool.slot import ALWAYS, NEVER, Refusal, Request, Slot, SlotState
-from tests.mariadb_py.core.pool.cores import full, idle, leased, opening, plain, pool, refused, take, waiting
+from tests.mariadb_py.core.pool.cores import examined, full, idle, leased, opening, plain, pool, refused, take, waiting
 
 # forgo, withdraw, cancel
 
@@ -21,7 +21,7 @@ def test_forgo() -> None:
     core.forgo(action.slot)
     assert (action.slot.state, core.size) == (SlotState.GONE, 0)
     slot = idle(core, "c")
-    assert core.examine() == [slot]
+    assert examined(core) == [slot]
     core.forgo(slot)
     assert (slot.state, core.idle) == (SlotState.IDLE, 1)
     core.forgo(slot)  # nothing is to be forgone
@@ -241,7 +241,7 @@ def test_resize_retires_what_is_not_ready(state: str) -> None:
     core = pool(max_size=3)
     if state == SlotState.CHECKING:
         idle(core, "a", "b", "c")
-        slots = core.examine()
+        slots = examined(core)
     else:
         slots = [action.slot for action in (core.grow(), core.grow(), core.grow()) if action is not None]
     assert core.resize(sizes(core, 0, 1), 0.0) == []
@@ -322,7 +322,7 @@ def test_close() -> None:
     core = pool(max_size=3)
     slot = leased(core, "a")
     idle(core, "b")
-    checking = core.examine()
+    checking = examined(core)
     assert [one.connection for one in checking] == ["b"]
     idle(core, "c")
     core.suspend(False)

@@ -17,7 +17,7 @@ from mariadb_py.core.pool.core import PoolCore
 from mariadb_py.core.pool.options import PoolOptions
 from mariadb_py.core.pool.slot import Request, Slot, SlotState
 from tests.chaos import core_model
-from tests.mariadb_py.core.pool.cores import full, idle, leased, pool, waiting
+from tests.mariadb_py.core.pool.cores import examined, full, idle, leased, pool, waiting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ SCENES: dict[str, Callable[[PoolCore], list[Action] | list[Slot] | float | None]
     "tick: check": lambda core: core.tick(30.0),
     "close": lambda core: core.close(1.0),
     "suspect": lambda core: core.suspect() or [],  # type: ignore[func-returns-value]
-    "examine": lambda core: core.examine(),
+    "examine": lambda core: examined(core),
     "attend": lambda core: core.attend(1.0),
     "due": lambda core: core.due(1.0),
     "figures": lambda core: core.figures and [],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mariadb_py.core.pool.slot import ALWAYS, Request, SlotState
 from mariadb_py.core.pool.stats import COUNTERS, DISCARDS, GAUGES
-from tests.mariadb_py.core.pool.cores import full, idle, leased, opening, plain, pool, take, waiting
+from tests.mariadb_py.core.pool.cores import examined, full, idle, leased, opening, plain, pool, take, waiting
 
 
 def test_a_new_pool_is_empty_and_easy() -> None:
@@ -19,7 +19,7 @@ def test_facts() -> None:
     core = pool(max_size=6, min_size=1)
     leased(core, "a")
     idle(core, "b")
-    (checking,) = core.examine()
+    (checking,) = examined(core)
     idle(core, "c")
     core.grow()
     request = Request(0.0, None)

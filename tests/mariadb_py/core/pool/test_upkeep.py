@@ -6,7 +6,7 @@ import pytest
 
 from mariadb_py.core.pool.slot import ALWAYS, NEVER, Refusal, Request, SlotState
 from mariadb_py.core.pool.upkeep import STRAY
-from tests.mariadb_py.core.pool.cores import full, idle, leased, opening, plain, pool, take, waiting
+from tests.mariadb_py.core.pool.cores import examined, full, idle, leased, opening, plain, pool, take, waiting
 
 # Deadlines
 
@@ -90,7 +90,7 @@ def test_does_not_shrink_by_what_somebody_found_missing() -> None:
     core = pool(max_size=4, max_idle_time=10)
     idle(core, "a", "b")
     core.tick(10.0)
-    slots = core.examine()  # so for a moment there are none
+    slots = examined(core)  # so for a moment there are none
     request = Request(12.0, None)
     core.acquire(request, 12.0)
     for slot in slots:
@@ -131,7 +131,7 @@ def test_keepalive_is_more_frequent_where_the_server_is_impatient() -> None:
 def test_what_has_answered_is_lent_next(order: str) -> None:
     core = pool(order=order)
     first, second = idle(core, "a", "b")
-    for slot in core.examine():
+    for slot in examined(core):
         core.checked(slot, True, 0.0)
     assert core.take(0.0) is second
     assert core.take(0.0) is first
@@ -140,7 +140,7 @@ def test_what_has_answered_is_lent_next(order: str) -> None:
 def test_what_has_answered_is_for_who_waits() -> None:
     core = pool(max_size=1)
     slot = idle(core, "c")
-    assert core.examine() == [slot]
+    assert examined(core) == [slot]
     request = waiting(core)
     assert plain(core.checked(slot, True, 0.0)) == [("Answer", request)]
 
@@ -162,7 +162,7 @@ def test_what_does_not_answer_makes_others_suspect() -> None:
 def test_what_has_answered_too_late(event: str, reason: str) -> None:
     core = pool()
     slot, other = idle(core, "a", "b")
-    core.examine()
+    examined(core)
     core.checked(other, True, 0.0)
     if event == "retired":
         slot.retire_at = 5.0
@@ -178,10 +178,10 @@ def test_what_has_answered_too_late(event: str, reason: str) -> None:
 def test_checked_twice() -> None:
     core = pool()
     slot = idle(core, "c")
-    core.examine()
+    examined(core)
     core.checked(slot, True, 0.0)
     assert core.checked(slot, False, 0.0) == []
-    core.examine()
+    examined(core)
     core.checked(slot, False, 0.0)
     assert core.checked(slot, True, 0.0) == []
     assert core.size == 0
