@@ -48,7 +48,8 @@ def _recorded(core: ConnectionCore, operation: Command[None]) -> Command[None]:
 def finish(core: ConnectionCore, commit: bool, xid: Xid | None) -> Command[None]:
     """Commit or roll back the transaction in progress, or one that was recovered."""
     autocommit = core.autocommit
-    if xid is not None and xid != core.tpc.xid and not autocommit:
+    own = xid is None or xid == core.tpc.xid
+    if not own and not autocommit:
         # The server finishes a recovered transaction only outside of any other, and without autocommit is in one.
         if core.in_transaction:
             raise ProgrammingError(f"{xid!r} cannot be finished while a transaction is open")
@@ -71,10 +72,10 @@ def finish(core: ConnectionCore, commit: bool, xid: Xid | None) -> Command[None]
         core.unsettled = True
         yield from core.settling(core.set_autocommit(autocommit))
     core.unsettled = False
-    if not core.tpc.state:
-        core.statements.distributed = False
     if failure is not None:
         raise failure
+    if own:  # behind another one, what XA PREPARE has left here is here still
+        core.statements.distributed = False
 
 
 def recover(core: ConnectionCore) -> Command[list[Xid]]:

@@ -69,6 +69,20 @@ def test_a_prepared_transaction_survives_the_return(
         assert connection.connection_id != number
 
 
+def test_another_transaction_that_is_finished_does_not_hide_it(make_pool: Pools, kept: Connection) -> None:
+    run(kept, "XA START 'other'", "XA END 'other'", "XA PREPARE 'other'")
+    (other,) = kept.tpc_recover()
+    kept.tpc_rollback(other)
+    pool = make_pool(pool_size=1, autocommit=True)
+    with pool.get_connection() as connection:
+        run(connection, "XA START 'kept'", "INSERT INTO kept VALUES (1)", "XA END 'kept'", "XA PREPARE 'kept'")
+        with pytest.raises(mariadb_py.Error):
+            connection.tpc_rollback(other)  # it is gone
+        number = connection.connection_id
+    with pool.get_connection() as connection:
+        assert connection.connection_id != number
+
+
 def test_a_transaction_that_was_finished_costs_nothing(make_pool: Pools, kept: Connection) -> None:
     pool = make_pool(pool_size=1)
     with pool.get_connection() as connection:
