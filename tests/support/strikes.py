@@ -16,6 +16,19 @@ if TYPE_CHECKING:
 _NEVER = -1
 
 
+def contained(call: Callable[[], object]) -> None:
+    """Call it in a generator, with what a thread notes of the exceptions that are being handled in it.
+
+    CPython 3.11 leaves there for good what a tracer raises at the first line of an except clause: it would be the
+    context of each later exception of the thread, and the chain grows.
+    """
+
+    def within() -> Iterator[object]:
+        yield call()
+
+    next(within())
+
+
 class Struck(KeyboardInterrupt):
     """What is raised."""
 
@@ -50,7 +63,7 @@ class Lines:
         """How many lines a call comes to."""
         self._number = _NEVER
         with self._tracing():
-            call()
+            contained(call)
         return self._seen
 
     def strike(self, number: int, call: Callable[[], object]) -> bool:
@@ -61,7 +74,7 @@ class Lines:
         self._number = number
         try:
             with self._tracing():
-                call()
+                contained(call)
         except Struck:
             return True
         return False
