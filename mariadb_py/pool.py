@@ -46,7 +46,8 @@ class ConnectionPool(LinkPool):
         max_waiting: how many may wait; default 0: any number.
         order: "fifo" lends the connection that was idle longest, "lifo" the one that was used last; default "fifo".
         pool_reset_session, pool_reset_connection: bring the session back when a connection is returned; default True.
-            Otherwise only an open transaction is rolled back.
+            "auto": only if something may be left in it; docs/pool.md says what is overlooked then. False: only an open
+            transaction is rolled back.
         pipeline_reset: send all of a reset at once, and read the answers when the connection is borrowed again; default
             "auto": on servers that say they are MariaDB, as long as they answer as expected.
         pool_invalidation_interval, pool_validation_interval: milliseconds of idleness after which a connection has to
@@ -384,9 +385,10 @@ class ConnectionPool(LinkPool):
 
         Returns:
             Numbers of now: size, idle, active, connecting, waiting, min_size, max_size. Numbers since the pool was
-            made: borrows, resets, borrow_waits, handoffs, timeouts, queue_full, refused, cancelled_waits, connects,
-            connect_errors, leaks; discards: by their reason. Times: wait (for a connection), hold (of one), connect: as
-            {"count": n, "buckets": {upper bound in seconds: n}}, where bounds double and empty buckets are left out.
+            made: borrows, resets, resets_skipped, borrow_waits, handoffs, timeouts, queue_full, refused,
+            cancelled_waits, connects, connect_errors, leaks; discards: by their reason. Times: wait (for a connection),
+            hold (of one), connect: as {"count": n, "buckets": {upper bound in seconds: n}}, where bounds double and
+            empty buckets are left out.
         """
         with self._lock:
             return self._core.figures
@@ -406,12 +408,12 @@ class ConnectionPool(LinkPool):
         return self._own.max_size
 
     @property
-    def pool_reset_connection(self) -> bool:
+    def pool_reset_connection(self) -> bool | str:
         """The session is brought back when a connection is returned; can be set."""
         return self._own.reset
 
     @pool_reset_connection.setter
-    def pool_reset_connection(self, value: bool) -> None:
+    def pool_reset_connection(self, value: bool | str) -> None:
         self.set_config(pool_reset_connection=value)
 
     @property

@@ -228,7 +228,7 @@ class ConnectionCore:
             assignments.append(b"autocommit=%d" % self.options.autocommit)
         if self.options.read_only:
             assignments.append(b"tx_read_only=1" if session.mariadb else b"transaction_read_only=1")
-        if self.auto_reconnect:
+        if self.auto_reconnect or self.statements.guarded:
             assignments.append(_TRACK_CHANGES[4:])
         if tracks or uncertain:
             assignments.append(sqlmode.REPORT)
@@ -238,6 +238,7 @@ class ConnectionCore:
         """The session is as the options say."""
         self.statements.mode.trust()
         self.session.changed = self.statements.untracked = self.statements.asked = False
+        self.statements.touched = not self.statements.guarded
 
     # Facts
 
@@ -282,6 +283,15 @@ class ConnectionCore:
         if self.auto_reconnect and not self.session.negotiated(Capability.SESSION_TRACK):
             return "a session that the server does not track"
         return None
+
+    @property
+    def untouched(self) -> bool:
+        """The session is known to be what it was when `configured()` was called."""
+        session, options = self.session, self.options
+        if self.statements.touched or session.warnings or self.autocommit != options.autocommit:
+            return False
+        reports = session.mariadb and session.negotiated(Capability.SESSION_TRACK) and self.statements.tracked
+        return reports and session.schema == options.database and self.would_lose() is None
 
     # Operations
 

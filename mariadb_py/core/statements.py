@@ -22,7 +22,7 @@ from mariadb_protocol import (
 from mariadb_protocol.commands.statement import ID_END, execution_size, foreseen_id
 from mariadb_protocol.constants import MAX_PAYLOAD, Capability, Status
 from mariadb_protocol.params import encode_text
-from mariadb_protocol.sql import looks_back, may_change_session, parse
+from mariadb_protocol.sql import leaves_nothing, looks_back, may_change_session, parse
 
 from ..exceptions import CR_NET_PACKET_TOO_LARGE, LostConnectionError, OperationalError, ProgrammingError
 from .failure import server_error
@@ -132,6 +132,8 @@ class Statements:
         untracked: a statement may have changed the session in a way that the server does not report; only looked after
             where `watch` is set.
         watch: look for such statements.
+        guarded: notice all that may leave something in the session.
+        touched: something may have; whatever is done meanwhile where `guarded` is not set.
         distributed: a distributed transaction is prepared here, or (behind XA PREPARE) may be; a reset would lose it,
             and a disconnect does not.
         revived: the session stands in for one that was lost, and no statement of its own has made an id yet.
@@ -141,7 +143,7 @@ class Statements:
     __slots__ = (
         *("_kept", "_limit", "_options", "_parsed", "_pipeline", "_session", "_size", "tracked"),
         *("_context", "_lost", "asked", "distributed", "generation", "mode", "revived", "unchecked", "untracked"),
-        *("watch",),
+        *("_passing", "guarded", "touched", "watch"),
     )
 
     def __init__(self, session: Session, options: ConnectOptions, generation: int = 0) -> None:
@@ -159,6 +161,9 @@ class Statements:
         self.untracked = False
         self.asked = self.distributed = False
         self.watch = options.reconnect
+        self.guarded = False
+        self.touched = True
+        self._passing: dict[bytes, bool] = {}  # what is known to leave nothing, and what is not
         self.revived = False
         self._lost: list[Owned] = []
         self.tracked = self._tracks()
@@ -229,6 +234,8 @@ class Statements:
             self._notice_context(text.upper())
         if self.watch and may_change_session(text):
             self.untracked = True
+        if self.guarded and not self.touched:
+            self.touched = not self._passes(text)
         if self.revived and looks_back(text):
             self.revived = False
             raise LostConnectionError(
@@ -246,6 +253,16 @@ class Statements:
             self.mode.suspect = True
         if b"SESSION_TRACK" in upper:
             self.tracked = False
+
+    def _passes(self, text: bytes) -> bool:
+        passing = self._passing.get(text)
+        if passing is None:
+            passing = leaves_nothing(text)
+            if len(text) <= PARSED_SIZE_KEPT:
+                if len(self._passing) >= PARSED_KEPT:
+                    del self._passing[next(iter(self._passing))]
+                self._passing[text] = passing
+        return passing
 
     def _parse(self, text: bytes) -> tuple[Statement, bytes]:
         """A statement taken apart, and its leading keyword."""
@@ -339,6 +356,7 @@ class Statements:
 
     def prepare_own(self, statement: bytes) -> Command[Owned]:
         """Prepare a statement for one owner, who is to `close` it."""
+        self.touched = True  # the server may keep a cursor for it
         return Owned((yield from self._prepare(statement)), self.generation, self._lost)
 
     def _prepare(self, statement: bytes) -> Command[Prepared]:

@@ -327,6 +327,7 @@ class Link:
             return self._drive(operation, deadline, bound, cancels)
         except BaseException as error:
             self._end(operation, error)
+            self.core.statements.touched = True
             self.evicted = self.evicted or getattr(error, "errno", 0) in self.evicts
             cancelling = self._cancelling
             twice = cancelling is not None and isinstance(error, KeyboardInterrupt) and error is not cancelling.stop
@@ -439,8 +440,7 @@ class Link:
     @property
     def reusable(self) -> bool:
         """No operation is going on, no rows are left, and nothing was done that a reset does not undo."""
-        core = self.core
-        session = core.session
+        core, session = self.core, self.core.session
         if session is not self.welcomed or session.state != State.READY or core.statements.distributed:
             return False
         return not (self._runs or self.evicted or core.user_changed or core.unsettled or core.streaming)

@@ -196,6 +196,8 @@ class LinkPool:
         reason = ""
         if not link.reusable and not link.settle():
             reason = "evicted" if link.evicted else "dead" if core.session.broken else "error"
+        elif self._own.reset == "auto" and core.untouched:
+            slot.spared += 1
         elif self._own.reset or core.session.status & Status.IN_TRANS or core.tpc.state:
             reason = self._made_new(slot, link)
         if reason or not self._core.put(slot, monotonic()):
@@ -221,6 +223,7 @@ class LinkPool:
             if not own.reset:
                 link.run(core.end_transaction(), until, "connect_timeout")
                 return ""
+            core.statements.guarded = own.reset == "auto"
             slot.resets += 1
             pipelines = core.session.mariadb and self._pipelines if own.pipeline_reset == "auto" else own.pipeline_reset
             soon = monotonic() + SEND_TIMEOUT

@@ -101,7 +101,7 @@ class Places:
             "min_size": self.options.min_size,
             "max_size": self.options.max_size,
         }
-        return self.stats.snapshot(gauges, [(slot.used, slot.resets, slot.holds) for slot in slots])
+        return self.stats.snapshot(gauges, [(slot.used, slot.resets, slot.spared, slot.holds) for slot in slots])
 
     # Steps
 
@@ -153,4 +153,4 @@ class Places:
         """The one way in which capacity comes back."""
         self._slots.discard(slot)
         slot.state = SlotState.GONE
-        self.stats.add(slot.used, slot.resets, slot.holds)
+        self.stats.add(slot.used, slot.resets, slot.spared, slot.holds)

@@ -38,14 +38,14 @@ class Slot:
         used: how often it was given out.
         code, lasti, thread: where, and by which thread, it was borrowed.
         holds: how many leases had which length, by the buckets of `stats`.
-        resets: how often it was reset.
+        resets, spared: how often it was reset, and how often it was not, as nothing was left in it.
         told: its borrower has been called a leak.
         strayed: since when nobody seems to have it, NEVER if somebody does.
     """
 
     __slots__ = (
         *("code", "connection", "fresh_until", "holds", "lasti", "peek", "request", "resets", "retire_at", "seen"),
-        *("state", "strayed", "thread", "told", "used"),
+        *("spared", "state", "strayed", "thread", "told", "used"),
     )
 
     def __init__(self, request: Request | None = None) -> None:
@@ -56,7 +56,7 @@ class Slot:
         self.fresh_until = ALWAYS
         self.retire_at = NEVER
         self.seen = 0.0
-        self.used = self.resets = 0
+        self.used = self.resets = self.spared = 0
         self.code: CodeType | None = None
         self.lasti = 0
         self.thread = 0

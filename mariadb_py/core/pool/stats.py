@@ -33,16 +33,16 @@ class Stats:
         counters: how often what happened, by the names of `COUNTERS`.
         discards: connections that were given up, by the reasons of `DISCARDS`.
         times: how many waits, leases and connects took how long, by the names of `TIMES`: counts by `bucket()`.
-        borrows, resets: of slots that are gone now.
+        borrows, resets, spared: of slots that are gone now.
     """
 
-    __slots__ = ("borrows", "counters", "discards", "resets", "times")
+    __slots__ = ("borrows", "counters", "discards", "resets", "spared", "times")
 
     def __init__(self) -> None:
         self.counters = dict.fromkeys(COUNTERS, 0)
         self.discards = dict.fromkeys(DISCARDS, 0)
         self.times = {name: [0] * BUCKETS for name in TIMES}
-        self.borrows = self.resets = 0
+        self.borrows = self.resets = self.spared = 0
 
     def count(self, name: str) -> None:
         """It happened once more."""
@@ -52,20 +52,23 @@ class Stats:
         """It took that long; -1 takes that back."""
         self.times[name][bucket(seconds)] += times
 
-    def add(self, borrows: int, resets: int, holds: Sequence[int]) -> None:
+    def add(self, borrows: int, resets: int, spared: int, holds: Sequence[int]) -> None:
         """Take over the figures of a slot."""
         self.borrows += borrows
         self.resets += resets
+        self.spared += spared
         kept = self.times["hold"]
         for number, count in enumerate(holds):
             kept[number] += count
 
-    def snapshot(self, gauges: Mapping[str, int], slots: Iterable[tuple[int, int, Sequence[int]]]) -> dict[str, Any]:
+    def snapshot(
+        self, gauges: Mapping[str, int], slots: Iterable[tuple[int, int, int, Sequence[int]]]
+    ) -> dict[str, Any]:
         """All figures at this moment.
 
         Args:
             gauges: what the pool has now.
-            slots: borrows, resets and `holds` of each slot.
+            slots: borrows, resets, resets spared and `holds` of each slot.
 
         Returns:
             Gauges and counters by their names; "discards": counts by reason; "wait", "hold", "connect": times, as
@@ -73,7 +76,7 @@ class Stats:
         """
         total = Stats()
         total.counters.update(self.counters)
-        total.add(self.borrows, self.resets, self.times["hold"])
+        total.add(self.borrows, self.resets, self.spared, self.times["hold"])
         for figures in slots:
             total.add(*figures)
         waits = list(self.times["wait"])
@@ -83,6 +86,7 @@ class Stats:
             **gauges,
             "borrows": total.borrows,
             "resets": total.resets,
+            "resets_skipped": total.spared,
             **total.counters,
             "discards": dict(self.discards),
             **{name: _histogram(counts) for name, counts in times.items()},
@@ -102,7 +106,7 @@ def prometheus(pool_name: str, figures: Mapping[str, Any]) -> str:
     lines: list[str] = []
     for name in GAUGES:
         lines += [f"# TYPE mariadb_pool_{name} gauge", f"mariadb_pool_{name}{{{label}}} {figures[name]}"]
-    for name in ("borrows", "resets", *COUNTERS):
+    for name in ("borrows", "resets", "resets_skipped", *COUNTERS):
         lines += [
             f"# TYPE mariadb_pool_{name}_total counter",
             f"mariadb_pool_{name}_total{{{label}}} {figures[name]}",

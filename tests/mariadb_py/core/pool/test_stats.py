@@ -65,7 +65,7 @@ def test_bucket(seconds: float, number: int) -> None:
 def test_a_new_one_is_empty() -> None:
     assert Stats().snapshot(GAUGED, []) == {
         **GAUGED,
-        **dict.fromkeys(("borrows", "resets", *COUNTERS), 0),
+        **dict.fromkeys(("borrows", "resets", "resets_skipped", *COUNTERS), 0),
         "discards": dict.fromkeys(DISCARDS, 0),
         **{name: {"count": 0, "buckets": {}} for name in TIMES},
     }
@@ -115,7 +115,7 @@ def test_prometheus_says_all_there_is() -> None:
     label = frozenset([pool])
     for name in GAUGES:
         assert (types[f"mariadb_pool_{name}"], samples[f"mariadb_pool_{name}", label]) == ("gauge", figures[name])
-    for name in ("borrows", "resets", *COUNTERS):
+    for name in ("borrows", "resets", "resets_skipped", *COUNTERS):
         key = f"mariadb_pool_{name}_total"
         assert (types[key], samples[key, label]) == ("counter", figures[name])
     for reason in DISCARDS:
