@@ -5,6 +5,9 @@
 # make test-servers  the integration tests against each server there is; test-other-servers: without this system's,
 #                  which `make test` has had
 # make test-hostile  what a hostile server or network may do: rogue server, proxy, deadlines, TLS
+# make chaos       what a pool has to stand, in full: the programs of tests/chaos, one after the other; less than 20
+#                  minutes (.venv-oracle)
+# make soak        all of that mixed, for a long time: MINUTES=30
 # make lint        ruff check, ruff format --check, mypy --strict
 # make coverage    branch coverage of mariadb_protocol by its own unit tests, no server
 # make build       wheel and sdist in dist/, checked and installed on trial
@@ -24,7 +27,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
-.PHONY: demo test servers test-servers test-other-servers test-hostile lint coverage build bench-quick oracle oracle-example clean server python
+.PHONY: demo test servers test-servers test-other-servers test-hostile chaos soak lint coverage build bench-quick oracle oracle-example clean server python
 .DELETE_ON_ERROR:
 
 # $(call apt_get,PACKAGES): install Debian packages quietly; lists are fetched only if the first try fails.
@@ -80,6 +83,20 @@ test-server-%: $(VENV)/dev.stamp server servers
 
 test-hostile: $(VENV)/dev.stamp server
 	@$(VENV)/bin/python -m pytest -q tests/hostile
+
+# Programs of tests/chaos.
+CHAOS := autocommit_survives no_state_leak stale_handle reset_rtt chaos_kill9 chaos_blackhole server_absent hammer200 \
+	fork_safety leak_and_gc reset_fail_wakes connect_storm spike150ms bench_cycle readonly_failover stale_idle rotate \
+	core_model
+MINUTES ?= 30
+
+chaos: $(VENV)/dev.stamp .venv-oracle/oracle.stamp server
+	@failed=; for name in $(CHAOS); do \
+		PYTHONPATH=.:protocol $(VENV)/bin/python -m tests.chaos.$$name || failed="$$failed $$name"; \
+	done; [ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }
+
+soak: $(VENV)/dev.stamp server
+	@PYTHONPATH=.:protocol $(VENV)/bin/python -m tests.chaos.soak --minutes $(MINUTES)
 
 lint: $(VENV)/dev.stamp
 	@$(VENV)/bin/ruff check .

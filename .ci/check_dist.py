@@ -13,7 +13,7 @@ import venv
 import zipfile
 from pathlib import Path
 
-LARGEST_WHEEL = 250_000
+LARGEST_WHEEL = 250 * 1024  # bytes
 PACKAGES = {"mariadb_py", "mariadb_protocol"}
 IMPORT = "import mariadb_py, mariadb_protocol, mariadb_py.testing; print(mariadb_py.__version__)"
 

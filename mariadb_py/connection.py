@@ -143,10 +143,12 @@ class Connection(ConnectionFacts):
             if link is None or slot is None:
                 return
             try:
-                self._link = None
+                del self._link  # of two threads only one can
+            except AttributeError:
+                return
+            try:
                 pool._release(slot, link)
             except BaseException:
-                self._link = None
                 pool._abandon(slot, self._lease)
                 raise
             self._slot = None

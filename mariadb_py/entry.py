@@ -98,7 +98,7 @@ def connect(
             MARIADB_UNIX_SOCKET; default False.
 
         pool_name: name of a pool.
-        pool_size, pool_reset_session, pool_invalidation_interval: as for `ConnectionPool`.
+        pool_size and the other options of a pool: as for `ConnectionPool`, when it is made.
 
     Raises:
         TypeError: a keyword is unknown (the nearest known one is named), or a value has the wrong type.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from sys import is_finalizing
 from weakref import ref
 
 from mariadb_protocol import ProtocolError
 
 from . import exceptions
 from .core.failure import protocol_failure
+from .core.security import describe
 from .core.statements import CHARSET
 from .core.tpc import Xid
 from .exceptions import ProgrammingError
@@ -33,10 +35,6 @@ if TYPE_CHECKING:
         @property
         def tls(self) -> TLS | None:
             """The encryption."""
-
-        @property
-        def security(self) -> str:
-            """In words, how the connection is protected."""
 
 
 class ConnectionFacts:
@@ -122,7 +120,8 @@ class ConnectionFacts:
     @property
     def security(self) -> str:
         """In words, how this connection is protected: transport, how the server was verified, authentication."""
-        return self._link_or_raise().security
+        tls = self._link_or_raise().tls
+        return describe(self._core.session, f"{tls.version} ({tls.cipher})" if tls is not None else "")
 
     @property
     def tls_version(self) -> str | None:
@@ -260,9 +259,11 @@ class ConnectionFacts:
         if link is not None:
             link.drop()
         if pool is not None and slot is not None:
+            if is_finalizing():  # what a thread still has then, nobody has forgotten
+                return
+            pool._lose(slot, self._lease)
             if unclosed and slot.code is not None:
                 unclosed += f", borrowed at {slot.place}"
-            pool._lose(slot, self._lease)
         if unclosed:
             # Last: where warnings are errors, nothing behind it is run.
             warnings.warn(unclosed, ResourceWarning, source=self, stacklevel=2)
@@ -274,6 +275,7 @@ class ConnectionFacts:
 
 
 def as_xid(xid: Any) -> Xid:
+    """The identifier, if it is one."""
     if not isinstance(xid, Xid):
         raise TypeError(f"a transaction is named by what xid() makes, not by a {type(xid).__name__}")
     return xid

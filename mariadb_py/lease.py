@@ -6,7 +6,7 @@ from sys import _getframe
 
 from .connection import Connection
 from .core.options import ConnectOptions, PoolOptions
-from .exceptions import PoolClosed
+from .exceptions import PoolClosed, ProgrammingError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,8 +27,11 @@ class Lease:
     def __init__(self, pool: Lender, timeout: float | None) -> None:
         self._pool = pool
         self._timeout = timeout
+        self._connection: Connection | None = None
 
     def __enter__(self) -> Connection:
+        if self._connection is not None:
+            raise ProgrammingError("this block has been entered already: call connection() for each")
         frame = _getframe(1)
         self._connection = self._pool._borrow(self._timeout, frame.f_code, frame.f_lasti)
         return self._connection
@@ -39,14 +42,18 @@ class Lease:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        connection = self._connection
+        connection, self._connection = self._connection, None
+        link = connection._link if connection is not None else None
+        if connection is None or link is None:  # the block has closed it
+            return
         try:
-            if connection._link is not None:
-                if kind is None:
+            if kind is None:
+                link.settle()  # rows that nobody has fetched are no obstacle, if they are there
+                if link.core.in_transaction or link.core.tpc.state:
                     connection.commit()
-                elif not connection._core.session.broken:
-                    connection.rollback()
-        except BaseException:
+            elif not link.core.session.broken:
+                connection.rollback()
+        except Exception:
             if kind is None:
                 raise
             # What happened in the block is what its owner wants to hear of.

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from sys import _getframe
 
 from .connection import Connection
+from .core.options import MAX_POOL_SIZE as MAX_POOL_SIZE  # Connector/Python has it here
 from .core.options import ConnectOptions, PoolOptions
+from .core.pool.options import checked_timeout
 from .core.pool.slot import SlotState
 from .core.restore import restore
 from .exceptions import DuplicatePoolError, PoolClosed, PoolError, ProgrammingError
 from .io.link import Link
 from .io.optionfile import SOURCES
-from .io.pool import LinkPool, Waiter
+from .io.pool import LinkPool
 from .io.processes import watch
 from .io.threads import allocate_lock, get_ident, monotonic, sleep
 from .lease import Lease
-from .poolfacts import PoolFacts, checked_timeout
+from .poolfacts import PoolFacts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,7 +47,8 @@ class ConnectionPool(LinkPool, PoolFacts):
         max_waiting: how many may wait; default 0: any number.
         order: "fifo" lends the connection that was idle longest, "lifo" the one that was used last; default "fifo".
         pool_reset_session, pool_reset_connection: bring the session back when a connection is returned; default True.
-            Otherwise only an open transaction is rolled back.
+            "auto": only if something may be left in it; docs/pool.md says what is overlooked then. False: only an open
+            transaction is rolled back.
         pipeline_reset: send all of a reset at once, and read the answers when the connection is borrowed again; default
             "auto": on servers that say they are MariaDB, as long as they answer as expected.
         pool_invalidation_interval, pool_validation_interval: milliseconds of idleness after which a connection has to
@@ -60,7 +64,7 @@ class ConnectionPool(LinkPool, PoolFacts):
         backoff, max_backoff: seconds until an attempt to connect is repeated, at first, doubling, and at most; default
             0.05 and 5. It is 0.5 at most while somebody waits.
         leak_timeout: seconds after which a borrowed connection is reported; default 0: never.
-        on_connect: called with each connection that was opened.
+        on_connect: called with each connection that was opened; a reset undoes what it sets in the session.
         on_reset: called with each connection that was reset; resets are waited for then.
         check: called with each connection before it is given out, instead of a ping; what it raises means no.
         on_event: called with the name and a dict of details of what happens: "connect", "connect_error", "discard",
@@ -81,6 +85,7 @@ class ConnectionPool(LinkPool, PoolFacts):
         if not own.name:
             raise ProgrammingError("No pool name specified")
         options = ConnectOptions.from_keywords(connection_keywords, SOURCES) if connection_keywords else None
+        background, own.background = own.background, False  # not yet: an error is to be raised here
         self._set_up(own, options)
         try:
             while self._options is not None and self._core.size < own.min_size:
@@ -88,6 +93,7 @@ class ConnectionPool(LinkPool, PoolFacts):
                 if action is None:
                     break
                 self._open_here(action.slot)
+            own.background = background
             self._do(self._core.start)
         except BaseException:
             self.close()
@@ -120,6 +126,8 @@ class ConnectionPool(LinkPool, PoolFacts):
                 is 0.
         """
         frame = _getframe(1)
+        if timeout is not None:
+            timeout = checked_timeout(timeout)
         if self._special:
             return self._borrow(timeout, frame.f_code, frame.f_lasti)
         handle = _new(Connection)
@@ -163,14 +171,17 @@ class ConnectionPool(LinkPool, PoolFacts):
         self, handle: Connection, slot: Slot | None, timeout: float | None, now: float, code: CodeType, lasti: int
     ) -> None:
         """Fill a handle the long way: a check is due, or somebody has to be waited for."""
-        seconds = self._own.acquire_timeout if timeout is None else checked_timeout(timeout)
-        request = Waiter(now, now + seconds if seconds else None)
-        slot = self._acquire(request, slot)
-        handle._lease = slot.used
-        handle._slot = slot
-        slot.borrowed(code, lasti, request.thread)
-        handle._link = slot.connection
-        handle._observe(slot.connection)
+        request = self._ask(self._own.acquire_timeout if timeout is None else timeout, now)
+        try:
+            slot = self._acquire(request, slot)
+            handle._lease = slot.used
+            handle._slot = slot
+            slot.borrowed(code, lasti, request.thread)
+            handle._link = slot.connection
+            handle._observe(slot.connection)
+        except BaseException:
+            self._forget(request)
+            raise
 
     def connection(self, timeout: float | None = None) -> Lease:
         """Borrow for a `with` block: at its end commit, or roll back if an exception leaves it, and give back.
@@ -178,7 +189,7 @@ class ConnectionPool(LinkPool, PoolFacts):
         Args:
             timeout: as for `get_connection()`.
         """
-        return Lease(self, timeout)
+        return Lease(self, None if timeout is None else checked_timeout(timeout))
 
     def _call(self, hook: Callable[[Any], object], link: Link) -> None:
         handle = _new(Connection)
@@ -228,6 +239,7 @@ class ConnectionPool(LinkPool, PoolFacts):
                 self._open_here(slot)
             else:
                 self._do(self._core.opened, slot, link)
+                self._expect()
         except BaseException:
             self._handles.pop(slot, None)
             with self._lock:
@@ -264,27 +276,29 @@ class ConnectionPool(LinkPool, PoolFacts):
             PoolTimeout: they are not; `__cause__` is why, if an attempt to connect has failed.
             Error: the server refuses the login.
         """
+        timeout = checked_timeout(timeout) if timeout is not None else self._own.acquire_timeout or 30.0
         now = monotonic()
-        request = Waiter(now, now + (timeout if timeout is not None else self._own.acquire_timeout or 30.0))
+        request = self._ask(max(timeout, 1e-9), now)
         try:
             self._do(self._core.await_ready, request)
             self._wait(request)
         except BaseException:
-            self._unlock()
-            self._do(self._core.cancel, request)
+            self._forget(request)
             raise
 
     def check(self) -> int:
-        """Let every idle connection show that it is alive; those that do not are replaced.
+        """Let every idle connection show that it is alive, one after the other; those that do not are given up.
 
         Returns:
             How many were found dead.
         """
         before = self._core.stats.discards["dead"]
-        with self._lock:
-            slots = self._core.examine()
-        for slot in slots:
-            self._check_quietly(slot)
+        for slot in self._core.slots:
+            with self._lock:
+                idle = self._core.examine(slot)
+            if idle:  # one at a time, so that the others can be borrowed meanwhile
+                with suppress(Exception):
+                    self._check_quietly(slot)
         return self._core.stats.discards["dead"] - before
 
     def close(self, timeout: float = 0.0, force: bool = False) -> None:
@@ -296,6 +310,7 @@ class ConnectionPool(LinkPool, PoolFacts):
             timeout: seconds to wait for borrowed connections.
             force: behind that, close the others under their borrowers.
         """
+        timeout = checked_timeout(timeout)
         if self._own.name:
             with _registry_lock:
                 if _CONNECTION_POOLS.get(self._own.name) is self:
@@ -311,8 +326,12 @@ class ConnectionPool(LinkPool, PoolFacts):
 
     def forked(self, owner: int) -> None:
         """See `LinkPool`."""
+        global _registry_lock
+        _registry_lock = allocate_lock()  # a thread that is not here may have had it
         super().forked(owner)
-        self._handles.clear()
+        if self._own.fork_policy == "renew":
+            self._handles.clear()
+            self._choose()
 
     def __enter__(self) -> ConnectionPool:
         return self
@@ -365,7 +384,7 @@ def borrow_by_name(pool_name: str, keywords: Mapping[str, Any]) -> Connection:
         if not keywords:
             raise PoolError(f"There is no pool {pool_name!r}, and nothing is given to make one with")
         try:
-            return ConnectionPool(pool_name=pool_name, **keywords).get_connection()
+            return _borrow_for_caller(ConnectionPool(pool_name=pool_name, **keywords))
         except DuplicatePoolError:
             pool = _CONNECTION_POOLS.get(pool_name)  # another thread was faster
             if pool is None:
@@ -373,4 +392,10 @@ def borrow_by_name(pool_name: str, keywords: Mapping[str, Any]) -> Connection:
     # The pool stays as it is, but what would be an error for a new one is one here too.
     _, connection_keywords = PoolOptions.split(keywords)
     ConnectOptions.from_keywords(connection_keywords)
-    return pool.get_connection()
+    return _borrow_for_caller(pool)
+
+
+def _borrow_for_caller(pool: ConnectionPool) -> Connection:
+    """Borrow for whoever called `connect()`."""
+    frame = _getframe(3)
+    return pool._borrow(None, frame.f_code, frame.f_lasti)

@@ -21,7 +21,7 @@ class PoolFacts:
     _own: PoolOptions
     _options: ConnectOptions | None
     _core: PoolCore
-    _learned: tuple[int, bytes | None] | None
+    _lock: Any
 
     def _do(self, decide: Callable[..., Any], *arguments: Any) -> None:
         """Let the core decide, and carry that out."""
@@ -29,6 +29,9 @@ class PoolFacts:
 
     def _choose(self) -> None:
         """Whether there is more to do for each borrower than to lend a connection."""
+
+    def _expect(self) -> None:
+        """Have it looked after, if there is something to look after."""
 
     # What it is told
 
@@ -46,10 +49,11 @@ class PoolFacts:
             raise ProgrammingError(f"Pool {self._own.name!r} cannot be renamed to {own.name!r}")
         if connection_keywords:
             options = ConnectOptions.from_keywords(connection_keywords, SOURCES)
-            self._options, self._learned = options, None
+            self._options = options
             self._choose()
         self._own = own
         self._do(self._core.resize, own)
+        self._expect()
 
     def resize(self, min_size: int, max_size: int | None = None) -> None:
         """Change the number of connections; what is too many is closed, as soon as nobody uses it.
@@ -61,7 +65,7 @@ class PoolFacts:
         self.set_config(min_size=min_size, max_size=min_size if max_size is None else max_size)
 
     def drain(self) -> None:
-        """Replace all connections by new ones: idle ones now, the others when they are returned."""
+        """Give up all connections: idle ones now, the others when they are returned. New ones take their places."""
         self._do(self._core.drain)
 
     def suspend(self, fail_fast: bool = False) -> None:
@@ -70,7 +74,8 @@ class PoolFacts:
         Args:
             fail_fast: who wants one gets an error at once, rather than to wait.
         """
-        self._core.suspend(fail_fast)
+        with self._lock:
+            self._core.suspend(bool(fail_fast))
 
     def resume(self) -> None:
         """Give connections out again."""
@@ -83,11 +88,13 @@ class PoolFacts:
 
         Returns:
             Numbers of now: size, idle, active, connecting, waiting, min_size, max_size. Numbers since the pool was
-            made: borrows, resets, borrow_waits, handoffs, timeouts, queue_full, refused, cancelled_waits, connects,
-            connect_errors, leaks; discards: by their reason. Times: wait (for a connection), hold (of one), connect: as
-            {"count": n, "buckets": {upper bound in seconds: n}}, where bounds double and empty buckets are left out.
+            made: borrows, resets, resets_skipped, borrow_waits, handoffs, timeouts, queue_full, refused,
+            cancelled_waits, connects, connect_errors, leaks; discards: by their reason. Times: wait (for a connection),
+            hold (of one), connect: as {"count": n, "buckets": {upper bound in seconds: n}}, where bounds double and
+            empty buckets are left out.
         """
-        return self._core.figures
+        with self._lock:
+            return self._core.figures
 
     def prometheus(self) -> str:
         """What `stats()` returns, in the text format of Prometheus; sums are those of the buckets' upper bounds."""
@@ -104,12 +111,12 @@ class PoolFacts:
         return self._own.max_size
 
     @property
-    def pool_reset_connection(self) -> bool:
+    def pool_reset_connection(self) -> bool | str:
         """The session is brought back when a connection is returned; can be set."""
         return self._own.reset
 
     @pool_reset_connection.setter
-    def pool_reset_connection(self, value: bool) -> None:
+    def pool_reset_connection(self, value: bool | str) -> None:
         self.set_config(pool_reset_connection=value)
 
     @property
@@ -126,16 +133,3 @@ class PoolFacts:
         core = self._core
         kind = type(self).__name__
         return f"<mariadb_py.{kind} {self.pool_name!r} size={core.size} idle={core.idle} at {id(self):#x}>"
-
-
-def checked_timeout(timeout: float) -> float:
-    """A time to wait for a connection.
-
-    Raises:
-        TypeError, ProgrammingError: it is none.
-    """
-    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
-        raise TypeError(f"timeout wants a number of seconds, not {type(timeout).__name__}")
-    if not timeout >= 0:
-        raise ProgrammingError(f"timeout is a time in seconds, from 0 on, not {timeout!r}")
-    return timeout

@@ -152,12 +152,14 @@ class AsyncConnection(ConnectionFacts):
             pool._here()
             try:
                 self._link = None
-                pool._release(slot, link)
+                work = pool._release(slot, link)
             except BaseException:
                 self._link = None
                 pool._abandon(slot, self._lease)
                 raise
             self._slot = None
+            if work is not None:
+                await pool._until(work)
             return
         link = self._link_or_raise()
         self._link = None

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from sys import _getframe
 
 from ..core.options import ConnectOptions, PoolOptions
+from ..core.pool.options import checked_timeout
 from ..core.pool.slot import Refusal, SlotState
 from ..core.restore import restore
 from ..exceptions import DuplicatePoolError, PoolClosed, PoolError, ProgrammingError
 from ..io.aio.link import Link
-from ..io.aio.pool import LoopPool, Waiter, maybe, task_id
+from ..io.aio.pool import LoopPool, maybe
+from ..io.aio.waiter import Waiter, task_id
 from ..io.dial import LONGEST_WAIT
 from ..io.optionfile import SOURCES
 from ..io.processes import watch
 from ..io.threads import allocate_lock, monotonic
-from ..poolfacts import PoolFacts, checked_timeout
+from ..poolfacts import PoolFacts
 from .connection import AsyncConnection
 
 TYPE_CHECKING = False
@@ -238,15 +241,10 @@ class AsyncConnectionPool(LoopPool, PoolFacts):
         """
         self._here()
         before = self._core.stats.discards["dead"]
-        slots = self._core.examine()
-        try:
-            while slots:
-                await self._check_quietly(slots.pop(0))
-        finally:
-            for slot in slots:  # cancelled: these stay as they were
-                self._core.forgo(slot)
-            if slots:
-                self._do(self._core.attend)
+        for slot in self._core.slots:
+            if self._core.examine(slot):  # one at a time, so that the others can be borrowed meanwhile
+                with suppress(Exception):
+                    await self._check_quietly(slot)
         return self._core.stats.discards["dead"] - before
 
     async def close(self, timeout: float = 0.0, force: bool = False) -> None:

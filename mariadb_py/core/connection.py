@@ -88,13 +88,14 @@ class ConnectionCore:
         user_changed: change_user() was called, so that the session is not the one of `options` any more.
         unsettled: for the time being the session is not what the user takes it for. Should that last longer than an
             operation, the session has to be given up.
+        streaming: the cursor whose unbuffered result may not be read to its end, by a weak reference; None: none.
         auto_reconnect: a connection that is lost between two statements is opened anew, unless `would_lose` objects.
     """
 
     __slots__ = (
-        *("_attributes", "_generation", "_read_file", "_streaming"),
-        *("auto_reconnect", "options", "password", "role", "session", "statements", "tpc", "unsettled", "user"),
-        *("user_changed",),
+        *("_attributes", "_generation", "_read_file"),
+        *("auto_reconnect", "options", "password", "role", "session", "statements", "streaming", "tpc", "unsettled"),
+        *("user", "user_changed"),
     )
 
     def __init__(self, options: ConnectOptions, read_file: Callable[[bytes], Iterator[bytes]]) -> None:
@@ -126,13 +127,13 @@ class ConnectionCore:
         self.role: bytes | None = None
         self.user_changed = self.unsettled = False
         # The cursor whose unbuffered result is not read to its end, by a weak reference.
-        self._streaming: Callable[[], CursorCore | None] | None = None
+        self.streaming: Callable[[], CursorCore | None] | None = None
 
     def adopt(self, other: ConnectionCore) -> None:
         """Take over the session of another core, which is not used any more."""
         for name in ("_attributes", "_generation", "password", "session", "statements", "tpc", "user", "user_changed"):
             setattr(self, name, getattr(other, name))
-        self._streaming = None
+        self.streaming = None
 
     # Beginning and end of a session
 
@@ -152,9 +153,15 @@ class ConnectionCore:
         The default database stays.
         """
         yield from self.claim(None)
+        self._check_not_prepared("a reset")
         self.forget()
         _raise_error((yield from reset_connection(self.session)))
         yield from self.set_up()
+
+    def _check_not_prepared(self, what: str) -> None:
+        # Seen on 10.11 and 11.8: the server goes on to list it, takes its XA COMMIT, and commits nothing.
+        if self.statements.distributed:
+            raise ProgrammingError(f"{what} would lose the prepared transaction {self.tpc.xid!r}: finish it, or close")
 
     def forget(self) -> None:
         """Forget what a reset of the session ends."""
@@ -166,6 +173,7 @@ class ConnectionCore:
         """Log in as somebody else on the same connection."""
         login_data = credentials(self.options, self._attributes, user, password, database)
         yield from self.claim(None)
+        self._check_not_prepared("a change of user")
         self.user_changed = True
         self.session.variables.clear()
         outcome = yield from change_user(self.session, login_data)
@@ -220,7 +228,7 @@ class ConnectionCore:
             assignments.append(b"autocommit=%d" % self.options.autocommit)
         if self.options.read_only:
             assignments.append(b"tx_read_only=1" if session.mariadb else b"transaction_read_only=1")
-        if self.auto_reconnect:
+        if self.auto_reconnect or self.statements.guarded:
             assignments.append(_TRACK_CHANGES[4:])
         if tracks or uncertain:
             assignments.append(sqlmode.REPORT)
@@ -230,6 +238,7 @@ class ConnectionCore:
         """The session is as the options say."""
         self.statements.mode.trust()
         self.session.changed = self.statements.untracked = self.statements.asked = False
+        self.statements.touched = not self.statements.guarded
 
     # Facts
 
@@ -261,7 +270,7 @@ class ConnectionCore:
     @property
     def occupied(self) -> bool:
         """A cursor's unbuffered result may not be read to its end: `claim()` has to decide."""
-        return self._streaming is not None
+        return self.streaming is not None
 
     def would_lose(self) -> str | None:
         """What of this session a new one would not have, as far as is known; None: nothing."""
@@ -275,6 +284,15 @@ class ConnectionCore:
             return "a session that the server does not track"
         return None
 
+    @property
+    def untouched(self) -> bool:
+        """The session is known to be what it was when `configured()` was called."""
+        session, options = self.session, self.options
+        if self.statements.touched or session.warnings or self.autocommit != options.autocommit:
+            return False
+        reports = session.mariadb and session.negotiated(Capability.SESSION_TRACK) and self.statements.tracked
+        return reports and session.schema == options.database and self.would_lose() is None
+
     # Operations
 
     def claim(self, owner: CursorCore | None) -> Command[None]:
@@ -285,14 +303,14 @@ class ConnectionCore:
         if self.session.broken:
             raise gone(self.session)
         self.statements.asked = True
-        holder = self._streaming() if self._streaming is not None else None
+        holder = self.streaming() if self.streaming is not None else None
         if holder is not None and holder is not owner and holder.unread:
             raise InterfaceError(
                 f"Commands out of sync: the unbuffered result of {holder.label()} is not read to its end; "
                 "fetch its rows or close that cursor first",
                 errno=CR_COMMANDS_OUT_OF_SYNC,
             )
-        self._streaming = None
+        self.streaming = None
         if self.session.state != State.READY:
             yield from self._discard(None)
 
@@ -303,7 +321,7 @@ class ConnectionCore:
 
     def streams_to(self, cursor: CursorCore) -> bool:
         """The rows that arrive are those of this cursor."""
-        return self._streaming is not None and self._streaming() is cursor
+        return self.streaming is not None and self.streaming() is cursor
 
     def settle(self) -> Command[bool]:
         """Give up unread rows as far as they have arrived; True if nothing is left to be read.
@@ -311,7 +329,7 @@ class ConnectionCore:
         Waits for nothing: what is still on the way may be any amount.
         """
         session = self.session
-        self._streaming = None
+        self.streaming = None
         while session.state == State.STREAMING:
             if not (yield from read_rows(session, 0)).rows and session.state == State.STREAMING:
                 return False
@@ -319,7 +337,7 @@ class ConnectionCore:
 
     def stream_to(self, reference: Callable[[], CursorCore | None] | None) -> None:
         """The rows that follow belong to this cursor, or (None) there are none."""
-        self._streaming = reference
+        self.streaming = reference
 
     def command(self, statement: bytes) -> Command[None]:
         """Run a statement whose results, if it has any, nobody wants."""
@@ -355,11 +373,13 @@ class ConnectionCore:
     def set_autocommit(self, value: bool) -> Command[None]:
         """Make the server commit each statement by itself, or not; nothing is sent if that is so already."""
         if self.autocommit != value:
+            yield from self.claim(None)
             run = self.command(b"SET autocommit=%d" % value)
             yield from self.committing(run) if value and self.in_transaction else run
 
     def begin(self) -> Command[None]:
         """Start a transaction, committing the one that is open, if one is."""
+        yield from self.claim(None)
         run = self.command(b"BEGIN")
         yield from self.committing(run) if self.in_transaction else run
 
@@ -396,10 +416,14 @@ class ConnectionCore:
             yield from operation
         self.unsettled = False
 
+    def reconnects(self, value: bool) -> None:
+        """Let a lost connection be opened anew, or not; the server is not told."""
+        self.auto_reconnect = self.statements.watch = value
+
     def set_auto_reconnect(self, value: bool) -> Command[None]:
         """From now on, let a lost connection be opened anew, or not."""
-        armed, self.auto_reconnect = self.auto_reconnect, value
-        self.statements.watch = value
+        armed = self.auto_reconnect
+        self.reconnects(value)
         if value and not armed:
             asked = self.statements.asked
             yield from self.command(_TRACK_CHANGES)
@@ -409,7 +433,7 @@ class ConnectionCore:
 
     def abandon(self) -> Command[None]:
         """Behind a cancelled statement: give up what is left of it, and let the cancelling hit nothing else."""
-        self._streaming = None
+        self.streaming = None
         yield from self._discard(None)
         _ = yield from query(self.session, b"DO 0")
 

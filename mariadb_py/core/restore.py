@@ -54,6 +54,7 @@ def restore(core: ConnectionCore) -> Command[None]:
     session = core.session
     yield from core.claim(None)
     tracked = core.statements.tracked
+    core.reconnects(core.options.reconnect)
     core.forget()
     _check((yield from reset_connection(session)))
     if core.role is not None:
@@ -84,6 +85,9 @@ def send_restore(core: ConnectionCore) -> Command[bool]:
     yield from core.claim(None)
     if options.database is None and (session.schema is not None or not core.statements.tracked):
         return False
+    if _chooses_charset(options.init_command):
+        return False
+    core.reconnects(options.reconnect)
     requests = [(Com.RESET_CONNECTION, b"")]
     if core.role is not None:
         requests.append((Com.QUERY, b"SET ROLE " + core.role))
@@ -121,6 +125,12 @@ def finish_restore(core: ConnectionCore) -> Command[None]:
         session.fail(error)
         raise
     core.configured()
+
+
+def _chooses_charset(init_command: str | None) -> bool:
+    """The statement may choose a character set or collation: what the server says of it decides what has to follow."""
+    upper = (init_command or "").upper()
+    return any(word in upper for word in ("NAMES", "CHAR", "COLLAT"))
 
 
 def is_pending(core: ConnectionCore) -> bool:

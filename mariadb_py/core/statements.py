@@ -22,7 +22,7 @@ from mariadb_protocol import (
 from mariadb_protocol.commands.statement import ID_END, execution_size, foreseen_id
 from mariadb_protocol.constants import MAX_PAYLOAD, Capability, Status
 from mariadb_protocol.params import encode_text
-from mariadb_protocol.sql import looks_back, may_change_session, parse
+from mariadb_protocol.sql import leaves_nothing, looks_back, may_change_session, parse
 
 from ..exceptions import CR_NET_PACKET_TOO_LARGE, LostConnectionError, OperationalError, ProgrammingError
 from .failure import server_error
@@ -132,13 +132,18 @@ class Statements:
         untracked: a statement may have changed the session in a way that the server does not report; only looked after
             where `watch` is set.
         watch: look for such statements.
+        guarded: notice all that may leave something in the session.
+        touched: something may have; whatever is done meanwhile where `guarded` is not set.
+        distributed: a distributed transaction is prepared here, or (behind XA PREPARE) may be; a reset would lose it,
+            and a disconnect does not.
         revived: the session stands in for one that was lost, and no statement of its own has made an id yet.
         mode: the session's sql_mode.
     """
 
     __slots__ = (
         *("_kept", "_limit", "_options", "_parsed", "_pipeline", "_session", "_size", "tracked"),
-        *("_context", "_lost", "asked", "generation", "mode", "revived", "unchecked", "untracked", "watch"),
+        *("_context", "_lost", "asked", "distributed", "generation", "mode", "revived", "unchecked", "untracked"),
+        *("_passing", "guarded", "touched", "watch"),
     )
 
     def __init__(self, session: Session, options: ConnectOptions, generation: int = 0) -> None:
@@ -154,8 +159,11 @@ class Statements:
         self.generation = generation
         self.mode = SqlMode(session)
         self.untracked = False
-        self.asked = False
+        self.asked = self.distributed = False
         self.watch = options.reconnect
+        self.guarded = False
+        self.touched = True
+        self._passing: dict[bytes, bool] = {}  # what is known to leave nothing, and what is not
         self.revived = False
         self._lost: list[Owned] = []
         self.tracked = self._tracks()
@@ -218,12 +226,16 @@ class Statements:
     def _noticed(self, sql: str | bytes) -> bytes:
         text = encode_statement(sql)
         self.asked = True
+        if text[:1] in b"Xx" and b"PREPARE" in text.upper():
+            self.distributed = True
         while self._lost:
             self.close(self._lost.pop())
         if self._kept or b"_" in text:  # as all names have that count here
             self._notice_context(text.upper())
         if self.watch and may_change_session(text):
             self.untracked = True
+        if self.guarded and not self.touched:
+            self.touched = not self._passes(text)
         if self.revived and looks_back(text):
             self.revived = False
             raise LostConnectionError(
@@ -241,6 +253,16 @@ class Statements:
             self.mode.suspect = True
         if b"SESSION_TRACK" in upper:
             self.tracked = False
+
+    def _passes(self, text: bytes) -> bool:
+        passing = self._passing.get(text)
+        if passing is None:
+            passing = leaves_nothing(text)
+            if len(text) <= PARSED_SIZE_KEPT:
+                if len(self._passing) >= PARSED_KEPT:
+                    del self._passing[next(iter(self._passing))]
+                self._passing[text] = passing
+        return passing
 
     def _parse(self, text: bytes) -> tuple[Statement, bytes]:
         """A statement taken apart, and its leading keyword."""
@@ -334,6 +356,7 @@ class Statements:
 
     def prepare_own(self, statement: bytes) -> Command[Owned]:
         """Prepare a statement for one owner, who is to `close` it."""
+        self.touched = True  # the server may keep a cursor for it
         return Owned((yield from self._prepare(statement)), self.generation, self._lost)
 
     def _prepare(self, statement: bytes) -> Command[Prepared]:
@@ -388,6 +411,7 @@ class Statements:
     def forget(self) -> None:
         """The server has forgotten all statements: after a reset, a change of user, a new connection."""
         self._kept.clear()
+        self.distributed = False
         self.generation += 1
         self.tracked = self._tracks()
 
@@ -427,4 +451,6 @@ def _unknown(answer: Answer, statement_id: int) -> bool:
     """Nothing was executed, as no statement has this id; a procedure raises the same error, of EXECUTE or SIGNAL."""
     if not isinstance(answer, ErrPacket) or answer.errno != UNKNOWN_STATEMENT:
         return False
-    return f"({statement_id})" in answer.message and "mysqld_stmt_execute" in answer.message
+    # As MariaDB, and MySQL, call what was asked to execute it.
+    asked = "mysqld_stmt_execute" in answer.message or "mysql_stmt_precheck" in answer.message
+    return asked and f"({statement_id})" in answer.message

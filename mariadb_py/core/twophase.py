@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from mariadb_protocol import ErrPacket, ResultSet, query
 
-from ..exceptions import DatabaseError, InterfaceError, ProgrammingError
+from ..exceptions import DatabaseError, Error, InterfaceError, ProgrammingError
 from .failure import server_error
 from .tpc import recovered, unconverted
 
@@ -21,39 +21,61 @@ if TYPE_CHECKING:
 
 def begin(core: ConnectionCore, xid: Xid) -> Command[None]:
     """Begin a transaction of a transaction manager."""
-    yield from core.command(core.tpc.begin(xid))
+    statement = core.tpc.begin(xid)
+    yield from _recorded(core, core.command(statement))
     core.tpc.begun(xid)
+    core.unsettled = False
 
 
 def prepare(core: ConnectionCore) -> Command[None]:
     """The first phase of the transaction in progress."""
     for statement in core.tpc.prepare():
-        yield from core.command(statement)
+        yield from _recorded(core, core.command(statement))
+        core.statements.distributed = True
+    core.unsettled = False
+
+
+def _recorded(core: ConnectionCore, operation: Command[None]) -> Command[None]:
+    """Run what changes the transaction's state; until that is taken note of, the session is unsettled."""
+    core.unsettled = True
+    try:
+        yield from operation
+    except Error:
+        core.unsettled = False
+        raise
 
 
 def finish(core: ConnectionCore, commit: bool, xid: Xid | None) -> Command[None]:
     """Commit or roll back the transaction in progress, or one that was recovered."""
     autocommit = core.autocommit
-    if xid is not None and xid != core.tpc.xid and not autocommit:
+    own = xid is None or xid == core.tpc.xid
+    if not own and not autocommit:
         # The server finishes a recovered transaction only outside of any other, and without autocommit is in one.
         if core.in_transaction:
             raise ProgrammingError(f"{xid!r} cannot be finished while a transaction is open")
-        core.unsettled = True
-        yield from core.set_autocommit(True)
+        yield from _recorded(core, core.set_autocommit(True))
+    failure: Error | None = None
     try:
         for statement in core.tpc.finish(commit, xid):
             yield from core.claim(None)
             try:
                 run = core.command(statement)
-                yield from core.committing(run) if statement.startswith(b"XA COMMIT") else run
+                yield from _recorded(core, core.committing(run) if statement.startswith(b"XA COMMIT") else run)
             except DatabaseError:
                 # After a deadlock, or a phase that failed, the server has ended the transaction's work already.
                 if commit or core.session.broken or not statement.startswith(b"XA END "):
                     raise
-    finally:
-        core.session.stop = None  # also one that was cancelled leaves the session as it was
-        if core.unsettled and not core.session.broken:
-            yield from core.settling(core.set_autocommit(autocommit))
+    except Error as error:
+        failure = error
+    core.session.stop = None  # also one that was cancelled leaves the session as it was
+    if core.autocommit != autocommit and not core.session.broken:
+        core.unsettled = True
+        yield from core.settling(core.set_autocommit(autocommit))
+    core.unsettled = False
+    if failure is not None:
+        raise failure
+    if own:  # behind another one, what XA PREPARE has left here is here still
+        core.statements.distributed = False
 
 
 def recover(core: ConnectionCore) -> Command[list[Xid]]:
@@ -69,5 +91,5 @@ def recover(core: ConnectionCore) -> Command[list[Xid]]:
         if not mariadb:
             rows = [(*sizes, unconverted(data)) for *sizes, data in rows]
         return [recovered(*row) for row in rows]
-    except (TypeError, ValueError):
+    except (ProgrammingError, TypeError, ValueError):
         raise InterfaceError("the server's answer to XA RECOVER is no list of transactions") from None

@@ -262,6 +262,7 @@ class Link(LinkState["Transport"]):
             return self._drive(operation, deadline, bound, cancels)
         except BaseException as error:
             self._end(operation, error)
+            self.core.statements.touched = True
             self.evicted = self.evicted or getattr(error, "errno", 0) in self.evicts
             cancelling = self._cancelling
             twice = cancelling is not None and isinstance(error, KeyboardInterrupt) and error is not cancelling.stop
@@ -317,7 +318,7 @@ class Link(LinkState["Transport"]):
 
     def settle(self) -> bool:
         """Make the connection free for another borrower; True if it is whole, idle and logged in as its options say."""
-        if self._transport is None or self.core.session.broken or self.core.user_changed or self.evicted:
+        if not self._lendable:
             return False
         try:
             return self.run(self.core.settle())
@@ -325,11 +326,7 @@ class Link(LinkState["Transport"]):
             return False
 
     def close(self) -> None:
-        """Say goodbye if that is possible at once, and close the socket.
-
-        If another thread is using the connection, its operation fails, and it closes the socket: a descriptor that is
-        closed under a running system call may be somebody else's by then.
-        """
+        """Say goodbye if that is possible at once, and close the socket; if a thread is using it, that does it."""
         self._ending = True
         run = (standing(), get_ident())
         try:
@@ -346,6 +343,8 @@ class Link(LinkState["Transport"]):
 
     def _say_goodbye(self) -> None:
         try:
+            if self.core.unsettled or self._cancelling is not None:
+                self._give_up()
             if self._transport is not None and not self.core.session.broken:
                 with suppress(Error, ProtocolError):  # the other side may have gone first
                     self._drive(self.core.quit(), monotonic() + QUIT_TIMEOUT, "deadline")

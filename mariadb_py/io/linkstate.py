@@ -79,11 +79,12 @@ class LinkState(_Base["S"]):
         observer: called with (name, value) for what the server reports, between operations.
         evicts: numbers of errors behind which the connection is not to be used by others.
         evicted: there was such an error.
+        welcomed: the session that a pool has taken in, as another one would not be what it makes of them.
     """
 
     __slots__ = (
         *("__weakref__", "_cancelling", "_ending", "_loss_known", "_transport", "_warns"),
-        *("core", "endpoint", "evicted", "evicts", "observer"),
+        *("core", "endpoint", "evicted", "evicts", "observer", "welcomed"),
     )
     _INTERRUPTIONS: tuple[type[BaseException], ...] = (KeyboardInterrupt,)
 
@@ -98,6 +99,7 @@ class LinkState(_Base["S"]):
         self.observer: Callable[[str, object], None] | None = None
         self.evicts: frozenset[int] = frozenset()
         self.evicted = False
+        self.welcomed: object = None
 
     # Facts
 
@@ -137,9 +139,19 @@ class LinkState(_Base["S"]):
     @property
     def reusable(self) -> bool:
         """No operation is going on, no rows are left, and nothing was done that a reset does not undo."""
+        core, session = self.core, self.core.session
+        if session is not self.welcomed or session.state != State.READY or core.statements.distributed:
+            return False
+        return not (self.busy or self.evicted or core.user_changed or core.unsettled or core.streaming)
+
+    @property
+    def _lendable(self) -> bool:
+        """It is whole, logged in as its options say, and what was done so far can be undone."""
         core = self.core
-        spoilt = self.busy or self.evicted or core.user_changed or core.unsettled or core.occupied
-        return not spoilt and core.session.state == State.READY
+        if self._transport is None or core.session.broken or self.evicted:
+            return False
+        anew = self.welcomed is not None and core.session is not self.welcomed
+        return not (anew or core.user_changed or core.statements.distributed)
 
     @property
     def busy(self) -> bool:

@@ -13,15 +13,15 @@ from collections import deque
 from contextlib import suppress
 from weakref import ref
 
-from mariadb_protocol import ProtocolError
 from mariadb_protocol.constants import Status
 
 from ..core.pool.actions import Answer, Check, Close, Open, Tell
 from ..core.pool.core import PoolCore
 from ..core.pool.report import refusal
-from ..core.pool.slot import Refusal, Request, SlotState
+from ..core.pool.slot import ALWAYS, Refusal, SlotState
+from ..core.pool.verdict import Pipeline, is_refusal
 from ..core.restore import finish_restore, is_pending, learn, restore, send_restore
-from ..exceptions import Error, LostConnectionError, PoolError
+from ..exceptions import Error, PoolError
 from .dial import LONGEST_WAIT
 from .link import Link
 from .threads import (
@@ -33,6 +33,7 @@ from .threads import (
     start_new_thread,
     thread_name,
 )
+from .waiter import Waiter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,28 +46,7 @@ if TYPE_CHECKING:
     from ..core.pool.slot import Slot
 
 SEND_TIMEOUT = 0.1  # seconds in which a reset has to be written; it always fits into the buffer of a healthy socket
-# The server's errors for a login that will fail the next time, too.
-REFUSED_LOGINS = frozenset((1044, 1045, 1049, 1524, 1698))
-
-
-class Waiter(Request):
-    """A request that a thread waits for."""
-
-    __slots__ = ("_bell",)
-
-    def __init__(self, since: float, deadline: float | None) -> None:
-        super().__init__(since, deadline, get_ident())
-        self._bell = allocate_lock()
-        self._bell.acquire()
-
-    def wake(self) -> None:
-        """It has been answered."""
-        with suppress(RuntimeError):  # he is awake already
-            self._bell.release()
-
-    def wait(self, timeout: float) -> None:
-        """Until it is answered, or for `timeout` seconds."""
-        self._bell.acquire(True, min(timeout, LONGEST_WAIT))
+GOODBYE_TIMEOUT = 0.1  # seconds in which a reset should be answered when its connection is closed
 
 
 class LinkPool:
@@ -75,6 +55,9 @@ class LinkPool:
     Args:
         own: options of the pool.
         options: options of its connections; None: nothing can be opened yet.
+
+    Attributes:
+        working: a slot for each thread that opens or checks a connection in the background.
     """
 
     def __init__(self, own: PoolOptions, options: ConnectOptions | None) -> None:
@@ -90,10 +73,11 @@ class LinkPool:
         self._lock = allocate_rlock()
         self._postponed: deque[tuple[Callable[..., list[Action]], tuple[Any, ...]]] = deque()  # by such a one
         self._lost: list[tuple[Slot, int]] = []  # collected leases; appended to by the collector, without the lock
+        self.working: list[Slot] = []
         self._keeping = allocate_lock()  # held while there is a keeper
         self._alarm = allocate_lock()  # released to wake him
-        self._learned: tuple[int, bytes | None] | None = None
-        self._pipelines = True  # until the server gives a strange answer to commands sent together
+        self._patient = True  # until a reset is not answered in GOODBYE_TIMEOUT: others need not be waited for then
+        self._pipeline = Pipeline()
 
     # Hooks, where there are handles to call them with
 
@@ -104,7 +88,7 @@ class LinkPool:
     # Borrowing
 
     def _acquire(self, request: Waiter, slot: Slot | None) -> Slot:
-        """Borrow by way of a request.
+        """Borrow by way of a request; see `_forget()`.
 
         Args:
             request: the request.
@@ -113,25 +97,28 @@ class LinkPool:
         Raises:
             Error: there is none for him, and why.
         """
+        if slot is None:
+            self._do(self._core.acquire, request)
+        while True:
+            slot = slot or self._wait(request)
+            if slot is None:
+                raise PoolError("no slot was given")
+            slot.request = request
+            wrong = self._what_is_wrong(slot, request.deadline)
+            if not wrong:
+                return slot
+            self._do(self._core.dead, slot, request, wrong)
+            slot = None
+
+    def _ask(self, timeout: float | None, now: float) -> Waiter:
+        """A request, for who waits so many seconds from now on."""
         if held_by_this_thread(self._lock):
             raise PoolError("The pool is busy in this very thread: get_connection() is called by a signal handler?")
-        try:
-            if slot is None:
-                self._do(self._core.acquire, request)
-            while True:
-                slot = slot or self._wait(request)
-                if slot is None:
-                    raise PoolError("no slot was given")
-                slot.request = request
-                wrong = self._what_is_wrong(slot, request.deadline)
-                if not wrong:
-                    return slot
-                self._do(self._core.dead, slot, request, wrong)
-                slot = None
-        except BaseException:
-            self._unlock()
-            self._do(self._core.cancel, request)
-            raise
+        return Waiter(now, now + timeout if timeout else None)
+
+    def _forget(self, request: Waiter) -> None:
+        """Whoever made this request will not get what it was answered by: call this if anything is raised meanwhile."""
+        self._do(self._core.cancel, request)
 
     def _wait(self, request: Waiter) -> Slot | None:
         """Until the request is answered; returns what it was given, None if it wanted no slot."""
@@ -139,8 +126,7 @@ class LinkPool:
         while request.slot is None and not request.refusal and not request.ready:
             left = 0.0 if deadline is None else deadline - monotonic()
             if left > 0:
-                if not self._keeping.locked():
-                    self._keep()
+                self._keep(self._core.last_error is not None)  # the next attempt has come nearer
                 request.wait(left)
             else:
                 self._do(self._core.withdraw, request, Refusal.TIMEOUT)
@@ -152,6 +138,8 @@ class LinkPool:
         """Why a connection cannot be used, one of `stats.DISCARDS`; "" if it can."""
         link: Link = slot.connection
         now = monotonic()
+        if now >= slot.retire_at and slot.used > 1:  # a new one may be short-lived, and it is used all the same
+            return "lifetime" if slot.retire_at > ALWAYS else "drained"
         until = now + self._own.ping_timeout
         if deadline is not None:
             until = min(until, max(deadline, now + 0.01))
@@ -178,12 +166,9 @@ class LinkPool:
         """Read the answers to a reset; why that failed, "" if it did not."""
         try:
             link.run(finish_restore(link.core), until, "ping_timeout")
-        except LostConnectionError as error:
-            return "reset" if isinstance(error.__cause__, TimeoutError) else "dead"
         except Error as error:
-            if isinstance(error.__cause__, ProtocolError):
-                self._pipelines = False  # whoever is there does not take commands together
-            return "reset"
+            return self._pipeline.failed(error)
+        self._pipeline.answered()
         return ""
 
     # Returning
@@ -194,6 +179,8 @@ class LinkPool:
         reason = ""
         if not link.reusable and not link.settle():
             reason = "evicted" if link.evicted else "dead" if core.session.broken else "error"
+        elif self._own.reset == "auto" and core.untouched:
+            slot.spared += 1
         elif self._own.reset or core.session.status & Status.IN_TRANS or core.tpc.state:
             reason = self._made_new(slot, link)
         if reason or not self._core.put(slot, monotonic()):
@@ -203,7 +190,6 @@ class LinkPool:
 
     def _abandon(self, slot: Slot, lease: int) -> None:
         """The end of a lease was interrupted, or its beginning."""
-        self._unlock()
         if slot.state == SlotState.LEASED and slot.used == lease:
             slot.connection.drop()
             self._do(self._core.release, slot, "error")
@@ -212,16 +198,19 @@ class LinkPool:
         """Make a connection ready for the next borrower; why that failed, "" if it did not."""
         core = link.core
         own = self._own
+        if core.auto_reconnect and not link.silent():  # before it is opened anew for nobody
+            return "dead"
         timeout = core.options.connect_timeout
         until = None if timeout is None else monotonic() + timeout
         try:
             if not own.reset:
                 link.run(core.end_transaction(), until, "connect_timeout")
                 return ""
+            core.statements.guarded = own.reset == "auto"
             slot.resets += 1
-            pipelines = core.session.mariadb and self._pipelines if own.pipeline_reset == "auto" else own.pipeline_reset
+            at_once = own.on_reset is None and self._pipeline.wanted(own.pipeline_reset, core.session.mariadb)
             soon = monotonic() + SEND_TIMEOUT
-            if pipelines and own.on_reset is None and link.run(send_restore(core), soon, "time to write a reset"):
+            if at_once and link.run(send_restore(core), soon, "time to write a reset"):
                 slot.peek = None
                 return ""
             link.run(restore(core), until, "connect_timeout")
@@ -243,23 +232,29 @@ class LinkPool:
         if held_by_this_thread(self._lock):
             self._postponed.append((decide, arguments))
             return
-        with self._lock:
-            actions = self._reclaim() if self._lost else []
-            actions += decide(*arguments, monotonic())
+        try:
+            with self._lock:
+                actions = self._catch_up() if self._lost or self._postponed else []
+                actions += decide(*arguments, monotonic())
+        except BaseException:
+            self._unlock()
+            raise
         self._carry_out(actions)
-        while self._postponed:
-            with suppress(IndexError):  # another thread was faster
-                decide, arguments = self._postponed.popleft()
-                self._do(decide, *arguments)
+        if self._postponed:
+            self._do(self._core.attend)
 
-    def _reclaim(self) -> list[Action]:
-        """Take back the places of collected handles; called under the lock."""
+    def _catch_up(self) -> list[Action]:
+        """Decide what was put off, and take back the places of collected handles; called under the lock."""
         actions: list[Action] = []
+        while self._postponed:
+            decide, arguments = self._postponed[0]
+            actions += decide(*arguments, monotonic())
+            self._postponed.popleft()  # behind it: should Ctrl-C strike in between, it is done again
         while self._lost:
             slot, lease = self._lost[0]
             if slot.state == SlotState.LEASED and slot.used == lease:
                 actions += self._core.lost(slot, monotonic())
-            del self._lost[0]  # behind it: should Ctrl-C strike in between, it is done again
+            del self._lost[0]  # behind it, too
         return actions
 
     def _unlock(self) -> None:
@@ -287,7 +282,8 @@ class LinkPool:
             if isinstance(action, Answer):
                 action.request.wake()  # type: ignore[attr-defined]  # all requests here are Waiters
             elif isinstance(action, Close):
-                action.connection.drop()
+                if action.connection is not None:
+                    action.connection.drop()
             elif isinstance(action, Check) or (isinstance(action, Open) and action.slot.request is None):
                 with self._lock:
                     self._core.forgo(action.slot)
@@ -304,21 +300,24 @@ class LinkPool:
 
     def _open_here(self, slot: Slot) -> None:
         """Open a connection; an error is the core's business, and the caller's."""
+        slot.thread = get_ident()  # there is one who does it
         began = monotonic()
         try:
             link = self._opened()
         except BaseException as error:
-            fatal = not isinstance(error, Error) or error.errno in REFUSED_LOGINS
-            self._do(self._core.failed, slot, error, fatal)
+            self._do(self._core.failed, slot, error, is_refusal(error))
             self._tell("connect_error", error=error)
             raise
-        with self._lock:
-            self._core.stats.time("connect", monotonic() - began)
         try:
+            with self._lock:
+                self._core.stats.time("connect", monotonic() - began)
             self._do(self._core.opened, slot, link)
         except BaseException:
+            self._unlock()
             link.drop()
             raise
+        self._patient = True
+        self._expect()
         self._tell("connect", connection_id=link.core.session.greeting.connection_id)  # type: ignore[union-attr]
 
     def _open_quietly(self, slot: Slot) -> None:
@@ -340,16 +339,11 @@ class LinkPool:
 
     def _welcome(self, link: Link) -> None:
         """Learn what has to be known of a connection that comes into the pool."""
-        timeout = link.core.options.connect_timeout
-        until = None if timeout is None else monotonic() + timeout
-        learned = self._learned
-        if learned is None or link.core.options is not self._options:
-            learned = link.run(learn(link.core), until, "connect_timeout")
-            if link.core.options is self._options:
-                self._learned = learned
-                margin = min(45.0, learned[0] / 2)
-                self._core.longest_life = learned[0] - margin if learned[0] else float("inf")
-        link.core.role = learned[1]
+        bound = link.core.options.connect_timeout
+        until = None if bound is None else monotonic() + bound
+        timeout, link.core.role = link.run(learn(link.core), until, "connect_timeout")
+        self._core.server_waits(timeout)
+        link.welcomed = link.core.session
         link.evicts = self._own.evict_errors
         if self._own.on_connect is not None:
             self._call(self._own.on_connect, link)
@@ -358,12 +352,21 @@ class LinkPool:
         self._in_background(self._check_quietly, action.slot)
 
     def _check_quietly(self, slot: Slot) -> None:
-        with suppress(Exception):
-            slot.fresh_until = float("-inf")  # it has to answer
-            self._do(self._core.checked, slot, not self._what_is_wrong(slot, None))
+        wrong = "dead"
+        try:
+            slot.fresh_until = ALWAYS  # it has to answer
+            wrong = self._what_is_wrong(slot, None)
+        finally:
+            self._do(self._core.checked, slot, wrong in ("", "lifetime", "drained"))
+            self._expect()
 
     def _close(self, action: Close) -> None:
-        link: Link = action.connection
+        link: Link | None = action.connection
+        if link is None:  # Ctrl-C came between two steps of a decision
+            return
+        if self._patient and is_pending(link.core):
+            # What arrives behind the goodbye would make it an abortion to the server.
+            self._patient = not self._finish(link, monotonic() + GOODBYE_TIMEOUT)
         link.close()
         self._tell("discard", reason=action.reason)
 
@@ -396,19 +399,27 @@ class LinkPool:
     def _in_background(self, function: Callable[[Slot], None], slot: Slot) -> None:
         if start_new_thread is not None:
             try:
-                start_new_thread(function, (slot,))
+                self.working.append(slot)
+                start_new_thread(self._work, (function, slot))
                 return
             except RuntimeError:  # no more threads can be had
-                pass
+                self.working.remove(slot)
         function(slot)
 
-    def _keep(self) -> None:
-        """See to it that what is due will be done: there is a keeper, and he looks again."""
+    def _work(self, function: Callable[[Slot], None], slot: Slot) -> None:
+        try:
+            function(slot)
+        finally:
+            self.working.remove(slot)
+
+    def _keep(self, again: bool = True) -> None:
+        """See to it that what is due will be done: there is a keeper, and he looks (`again`) at what is due."""
         if start_new_thread is None:
             return
         if not self._keeping.acquire(False):
-            with suppress(RuntimeError):  # he is awake
-                self._alarm.release()
+            if again:
+                with suppress(RuntimeError):  # he is awake
+                    self._alarm.release()
             return
         try:
             start_new_thread(_keep, (ref(self), self._alarm))
@@ -416,6 +427,11 @@ class LinkPool:
             self._keeping.release()
             if not isinstance(error, RuntimeError):  # no more threads can be had
                 raise
+
+    def _expect(self) -> None:
+        """What is due at a later time may have become more."""
+        if self._core.due(monotonic()) is not None:
+            self._keep()
 
     def _tend(self) -> float | None:
         """What the keeper does; returns the time of the next time, None if there will be none."""
@@ -447,6 +463,8 @@ class LinkPool:
     def shut(self) -> None:
         """Give nothing out any more, and close what is idle."""
         self._do(self._core.close)
+        with suppress(RuntimeError):  # the keeper is awake, or there is none
+            self._alarm.release()
 
 
 def _keep(pool: ref[LinkPool], alarm: Any) -> None:

@@ -7,16 +7,25 @@ import os
 from contextlib import suppress
 from weakref import WeakSet
 
+from .threads import monotonic, sleep
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol
+    from collections.abc import Collection
+    from typing import Any, Protocol
 
     class Pool(Protocol):
-        """What is looked after."""
+        """What is looked after; `working` has something for each of its threads."""
+
+        @property
+        def working(self) -> Collection[Any]: ...
 
         def forked(self, owner: int) -> None: ...
         def shut(self) -> None: ...
 
+
+EXIT_TIMEOUT = 0.5  # seconds
+_POLL = 0.002  # seconds
 
 _pools: WeakSet[Pool] = WeakSet()
 
@@ -32,9 +41,14 @@ def _forked() -> None:
 
 
 def _exit() -> None:
-    for pool in tuple(_pools):
+    pools = tuple(_pools)
+    for pool in pools:
         with suppress(Exception):
             pool.shut()
+    # Threads that are connecting at this moment end by themselves, rather than with the interpreter.
+    until = monotonic() + EXIT_TIMEOUT
+    while any(pool.working for pool in pools) and monotonic() < until:
+        sleep(_POLL)
 
 
 atexit.register(_exit)

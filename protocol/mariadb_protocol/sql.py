@@ -213,6 +213,55 @@ def may_change_session(statement: bytes) -> bool:
     return any(word in upper for word in _UNTRACKED)
 
 
+# What a statement must not have, so that it is known to leave nothing behind: variables, a second statement, comments
+# (they may hide something, or be executed), sequences, and what only FOUND_ROWS() tells.
+_TELLTALE = (b"@", b":=", b";", b"/*", b"--", b"#", b"NEXTVAL", b"VALUE FOR", b"FOUND_ROWS")
+_PASSING = frozenset(b"SELECT WITH VALUES UPDATE DELETE SHOW EXPLAIN DESCRIBE DESC COMMIT ROLLBACK SAVEPOINT".split())
+_IN_PASSING = (b"BEGIN", b"START TRANSACTION", b"RELEASE SAVEPOINT")
+# Any parenthesis, with what is called there; a blank in between makes a stored function of most names.
+_CALL = rb"([\w$.`\"\x80-\xff]*)(\s*)\("
+_CLAUSES = frozenset(
+    (
+        b"ALL AND ANY AS BETWEEN BY CASE CROSS DISTINCT DIV ELSE EXCEPT EXISTS FROM HAVING IN INTERSECT INTERVAL "
+        b"JOIN LEFT LIKE LIMIT MOD NOT OFFSET ON OR OVER PARTITION RIGHT SELECT SET SOME THEN UNION USING VALUES "
+        b"WHEN WHERE XOR"
+    ).split()
+)
+_FUNCTIONS = frozenset(
+    (
+        b"ABS ASCII AVG CAST CEIL CEILING CHAR_LENGTH COALESCE CONCAT CONCAT_WS CONNECTION_ID CONVERT COUNT CURDATE "
+        b"CURRENT_DATE CURRENT_ROLE CURRENT_TIME CURRENT_TIMESTAMP CURRENT_USER CURTIME DATABASE DATE DATEDIFF "
+        b"DATE_ADD DATE_FORMAT DATE_SUB DAY DAYOFWEEK DAYOFYEAR DENSE_RANK EXP EXTRACT FIELD FIND_IN_SET "
+        b"FIRST_VALUE FLOOR FORMAT FROM_UNIXTIME GREATEST GROUP_CONCAT HEX HOUR IF IFNULL INSTR ISNULL JSON_ARRAY "
+        b"JSON_CONTAINS JSON_EXTRACT JSON_LENGTH JSON_OBJECT JSON_SET JSON_UNQUOTE JSON_VALUE LAG LAST_DAY "
+        b"LAST_VALUE LCASE LEAD LEAST LENGTH LN LOCATE LOG LOWER LPAD LTRIM MAX MD5 MICROSECOND MIN MINUTE MONTH "
+        b"NOW NTILE NULLIF PERCENT_RANK POSITION POW POWER QUARTER RANK REGEXP_REPLACE REPEAT REPLACE REVERSE ROUND "
+        b"ROW_NUMBER RPAD RTRIM SECOND SHA1 SHA2 SIGN SLEEP SQRT STD STR_TO_DATE SUBSTR SUBSTRING SUBSTRING_INDEX "
+        b"SUM SYSDATE TIME TIMESTAMP TIMESTAMPADD TIMESTAMPDIFF TO_DAYS TRIM TRUNCATE UCASE UNHEX UNIX_TIMESTAMP "
+        b"UPPER USER UTC_DATE UTC_TIME UTC_TIMESTAMP UUID VARIANCE VERSION WEEK WEEKDAY YEAR"
+    ).split()
+)
+
+
+def leaves_nothing(statement: bytes) -> bool:
+    """The statement is known to leave nothing in the session but what the server reports, or rolls back.
+
+    As far as its text can tell: what a view, a trigger or a column's default calls is not seen.
+    """
+    import re
+
+    upper = statement.upper().strip()
+    if upper.endswith(b";"):
+        upper = upper[:-1]
+    if any(mark in upper for mark in _TELLTALE):
+        return False
+    if first_word(upper) not in _PASSING and not upper.startswith(_IN_PASSING):
+        return False
+    return all(
+        not name or name in _CLAUSES or (name in _FUNCTIONS and not blank) for name, blank in re.findall(_CALL, upper)
+    )
+
+
 def looks_back(statement: bytes) -> bool:
     """The statement may ask for what an earlier one of the session has left."""
     upper = statement.upper()

@@ -11,7 +11,7 @@ import pytest
 import mariadb_py as mariadb
 from mariadb_py.constants import CLIENT
 from mariadb_py.core.optiontable import CONNECT_BY_NAME, CONNECT_OPTIONS
-from mariadb_py.core.pooloptions import POOL_BY_NAME, POOL_OPTIONS
+from mariadb_py.core.pool.options import POOL_BY_NAME, POOL_OPTIONS
 from tests.compat.keywords import BASE, CHAIN, KEYWORDS, REFUSED, WRONG, Keyword, Made, ask, verified
 from tests.compat.rows import Database, fails
 
@@ -237,6 +237,31 @@ def test_environment(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
 
 # Keywords of pools
 
+# Those that the original does not have: a value that is right, one that is wrong, and what it is refused by.
+MORE: dict[str, tuple[Any, Any, Any]] = {
+    "min_size": (1, -1, WRONG),
+    "max_size": (1, 0, WRONG),
+    "acquire_timeout": (0.5, "1", TypeError),
+    "max_waiting": (1, -1, WRONG),
+    "order": ("lifo", "last", WRONG),
+    "pipeline_reset": (False, "yes", WRONG),
+    "ping_timeout": (0.5, 0, WRONG),
+    "max_lifetime": (0, -1, WRONG),
+    "lifetime_jitter": (0.5, 1.5, WRONG),
+    "max_idle_time": (1.5, True, TypeError),
+    "keepalive": (60, -1, WRONG),
+    "connect_concurrency": (1, 0, WRONG),
+    "backoff": (0.1, 0, WRONG),
+    "max_backoff": (0.1, 0, WRONG),
+    "leak_timeout": (60, -1, WRONG),
+    "on_connect": (str, 1, TypeError),
+    "on_reset": (str, 1, TypeError),
+    "check": (str, 1, TypeError),
+    "on_event": (lambda *_: None, 1, TypeError),
+    "evict_errors": ([1290], ["1290"], WRONG),
+    "fork_policy": ("keep", "spoon", WRONG),
+}
+
 
 @pytest.mark.parametrize(
     ("name", "value", "effect"),
@@ -246,6 +271,7 @@ def test_environment(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
         ("pool_reset_connection", False, "pool_reset_connection"),
         ("pool_invalidation_interval", 0, ""),
         ("pool_validation_interval", 0, ""),
+        *((name, value, "") for name, (value, _, _) in MORE.items()),
     ],
 )
 def test_pool_keywords(name: str, value: Any, effect: str, db: Database) -> None:
@@ -266,6 +292,7 @@ def test_pool_keywords(name: str, value: Any, effect: str, db: Database) -> None
         ("pool_reset_connection", "yes", TypeError),
         ("pool_validation_interval", 1.5, TypeError),
         ("pool_validation_interval", -1, WRONG),
+        *((name, value, error) for name, (_, value, error) in MORE.items()),
     ],
 )
 def test_pool_keywords_that_are_wrong(name: str, value: Any, error: type[Exception], db: Database) -> None:
@@ -274,7 +301,7 @@ def test_pool_keywords_that_are_wrong(name: str, value: Any, error: type[Excepti
 
 
 def test_no_pool_keyword_is_forgotten() -> None:
-    names = {"pool_name", "pool_size", "pool_reset_session", "pool_invalidation_interval"}
+    names = {"pool_name", "pool_size", "pool_reset_session", "pool_invalidation_interval", *MORE}
     assert names == {option.name for option in POOL_OPTIONS}
 
 

@@ -282,19 +282,21 @@ MANIFOLD = (
 
 # Pools
 
-PINGED = (*LOGIN, Expect(b"\x0e"))
+ASKS = Expect(b"\x03SELECT @@wait_timeout")  # what a pool wants to know of a connection that it has opened
+LEARNED = (*LOGIN, ASKS, Send(ok(status=0)))
+PINGED = (*LEARNED, Expect(b"\x0e"))
 
 
 def _replaced(name: str, *steps: Step, client: tuple[Call, ...] = (), reset: bool = False) -> Case:
     """A pool's connection that must not be given out: another one takes its place."""
     options = {"pool_reset_connection": reset, "connect_timeout": 0.5}
-    return Case(name, steps, client=client, raises=None, ready=True, further=(LOGIN,), pool=True, options=options)
+    return Case(name, steps, client=client, raises=None, ready=True, further=(LEARNED,), pool=True, options=options)
 
 
 POOLS = (
     _replaced("junk for the ping of a pool", *PINGED, Raw(b"junk" * 9)),
     _replaced("rows for the ping of a pool", *PINGED, Raw(ROWS)),
-    _replaced("an answer ahead of the ping of a pool", *LOGIN[:-1], Raw(packets(1, ok(status=0)) + packets(1, ok()))),
+    _replaced("an answer ahead of the ping of a pool", *LOGIN, ASKS, Raw(packets(1, ok(status=0)) + packets(1, ok()))),
     _replaced("two answers to the ping of a pool", *PINGED, Send(ok(), ok()), client=(BORROW_AGAIN,)),
     _replaced(
         "an answer that comes while a connection is idle",

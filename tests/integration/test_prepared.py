@@ -471,6 +471,36 @@ def test_a_procedure_that_executes_an_unknown_name_runs_once(connect: Connector,
     assert run(connection, "SELECT a FROM prepared") == [(1,), (2,)]
 
 
+IDS = (*range(1, 7), 0xFFFFFFFF)  # that the statement may have, or be called by
+SAYS = "SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1243, MESSAGE_TEXT = "
+
+
+@pytest.mark.parametrize("pipeline", [True, False])
+@pytest.mark.parametrize(
+    "last",
+    ["EXECUTE `{}`", SAYS + "'({})'", SAYS + "'Unknown prepared statement handler ({}) given to EXECUTE'"],
+    ids=["name", "signal", "message"],
+)
+def test_a_procedure_that_says_that_its_own_statement_is_unknown_runs_once(
+    connect: Connector, pipeline: bool, last: str
+) -> None:
+    """By its id: that it could not be executed does not mean that nothing was."""
+    connection = connect(pipeline=pipeline, autocommit=True)
+    create(connection, "TABLE prepared (a INT, b VARCHAR(20))")
+    for number in IDS:
+        body = f"INSERT INTO prepared VALUES (x, 'x'); {last.format(number)};"
+        create(connection, f"PROCEDURE lost_{number}(x INT) BEGIN {body} END")
+    calls = 0
+    for number in IDS:
+        for caller in (connection, connect(pipeline=pipeline, autocommit=True)):
+            for _ in range(2):  # the second time the statement is prepared already
+                with pytest.raises(OperationalError) as caught:
+                    run(caller, f"CALL lost_{number}(?)", (1,))
+                assert caught.value.errno == 1243
+                calls += 1
+                assert run(connection, "SELECT COUNT(*) FROM prepared") == [(calls,)]
+
+
 @pytest.mark.parametrize("keywords", [{"prepared": True}, {"cursor_type": 1}, {"cursor_type": 1, "prefetch_size": 1}])
 def test_a_cursor_that_is_dropped_gives_up_its_statement(connection: Connection, keywords: dict[str, Any]) -> None:
     before = open_statements(connection)

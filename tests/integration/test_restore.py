@@ -58,7 +58,10 @@ def at_once(link: Link) -> None:
 
 
 def deferred(link: Link) -> None:
-    assert link.run(send_restore(link.core))
+    if not link.run(send_restore(link.core)):  # it depends on what the server says of a character set
+        assert "NAMES" in (link.core.options.init_command or "")
+        link.run(restore(link.core))
+        return
     assert is_pending(link.core)
     link.run(finish_restore(link.core))
     assert not is_pending(link.core)

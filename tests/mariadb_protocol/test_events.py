@@ -3,7 +3,7 @@ from __future__ import annotations
 import mariadb_protocol
 from mariadb_protocol import errors
 from mariadb_protocol.errors import ConnectionClosed, LimitExceeded, ProtocolError, SecurityError
-from mariadb_protocol.events import Send, StartTLS
+from mariadb_protocol.events import Interrupt, Send, StartTLS
 from mariadb_protocol.security import Verified
 
 
@@ -16,6 +16,12 @@ def test_start_tls_begins_with_nothing_found_out() -> None:
     event = StartTLS(b"abc")
     assert (event.data, event.verified, event.certificate) == (b"abc", Verified.NO, b"")
     assert not isinstance(event, (bytes, Send))
+
+
+def test_interrupt_carries_what_has_struck() -> None:
+    error = KeyboardInterrupt()
+    assert Interrupt(error).error is error
+    assert not isinstance(Interrupt(error), (bytes, Send, StartTLS))
 
 
 def test_public_names_exist() -> None:

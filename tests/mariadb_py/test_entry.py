@@ -10,7 +10,7 @@ import pytest
 import mariadb_py
 from mariadb_py import Connection, ConnectionPool, ProgrammingError, entry
 from mariadb_py.core.optiontable import CONNECT_OPTIONS
-from mariadb_py.core.pooloptions import POOL_OPTIONS
+from mariadb_py.core.pool.options import POOL_OPTIONS
 from tests.support.listener import listening, silent
 from tests.support.running import works
 
@@ -106,19 +106,25 @@ def test_options_of_a_pool_without_a_name_are_refused() -> None:
         mariadb_py.connect(pool_size=3)
 
 
-def documented() -> set[str]:
+def documented(thing: object) -> set[str]:
     """The names in the docstring's list of arguments."""
-    _, arguments = (inspect.getdoc(entry.connect) or "").split("\nArgs:\n")
+    _, arguments = (inspect.getdoc(thing) or "").split("\nArgs:\n")
     items = re.findall(r"^ {4}(\w+(?:, \w+)*): ", arguments.split("\nRaises:\n")[0], re.MULTILINE)
     return {name for names in items for name in names.split(", ")}
 
 
-@pytest.mark.parametrize("option", (*CONNECT_OPTIONS, *POOL_OPTIONS), ids=lambda option: option.name)
+@pytest.mark.parametrize("option", CONNECT_OPTIONS, ids=lambda option: option.name)
 def test_connect_documents_every_keyword(option: Any) -> None:
-    """Aliases of options of a pool are documented with the pool."""
-    assert {option.name, *(option.aliases if option in CONNECT_OPTIONS else ())} - documented() == set()
+    assert {option.name, *option.aliases} - documented(entry.connect) == set()
 
 
-def test_connect_documents_no_keyword_that_there_is_not() -> None:
-    known = {name for option in (*CONNECT_OPTIONS, *POOL_OPTIONS) for name in (option.name, *option.aliases)}
-    assert documented() - known == {"connectionclass"}
+@pytest.mark.parametrize("option", POOL_OPTIONS, ids=lambda option: option.name)
+def test_the_pool_documents_every_keyword_of_its_own(option: Any) -> None:
+    assert {option.name, *option.aliases} - documented(ConnectionPool) == set()
+
+
+def test_no_keyword_is_documented_that_there_is_not() -> None:
+    of_pools = {name for option in POOL_OPTIONS for name in (option.name, *option.aliases)}
+    known = {name for option in CONNECT_OPTIONS for name in (option.name, *option.aliases)} | of_pools
+    assert documented(entry.connect) - known == {"connectionclass"}
+    assert documented(ConnectionPool) - of_pools == set()

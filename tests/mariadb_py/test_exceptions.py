@@ -21,7 +21,10 @@ from mariadb_py.exceptions import (
     LostConnectionError,
     NotSupportedError,
     OperationalError,
+    PoolClosed,
     PoolError,
+    PoolQueueFull,
+    PoolTimeout,
     ProgrammingError,
     QueryTimeout,
     SecurityWarning,
@@ -43,6 +46,9 @@ BASES: dict[type[Exception], tuple[type[Exception], ...]] = {
     NotSupportedError: (DatabaseError,),
     PoolError: (Error,),
     DuplicatePoolError: (ProgrammingError, PoolError),
+    PoolClosed: (PoolError,),
+    PoolQueueFull: (PoolError,),
+    PoolTimeout: (PoolError,),
     LostConnectionError: (OperationalError, InterfaceError),
     CommitOutcomeUnknown: (LostConnectionError,),
     UntrustedCertificateError: (OperationalError,),
@@ -52,7 +58,7 @@ BASES: dict[type[Exception], tuple[type[Exception], ...]] = {
 ERRORS = [kind for kind in BASES if issubclass(kind, Error)]
 OWN = [
     *(PoolError, DuplicatePoolError, LostConnectionError, CommitOutcomeUnknown, UntrustedCertificateError),
-    *(QueryTimeout, SecurityWarning),
+    *(PoolClosed, PoolQueueFull, PoolTimeout, QueryTimeout, SecurityWarning),
 ]
 PEP_249 = [kind for kind in BASES if kind not in OWN]
 

@@ -37,14 +37,6 @@ def own() -> Iterator[TempServer]:
 
 
 @pytest.fixture
-def make_pool(server: TempServer) -> Iterator[Pools]:
-    """Makes pools that are closed after the test."""
-    pools = Pools(server)
-    yield pools
-    pools.close_all()
-
-
-@pytest.fixture
 def unconfigured() -> Iterator[ConnectionPool]:
     with ConnectionPool(pool_name="unconfigured", pool_size=2) as pool:
         yield pool

@@ -6,12 +6,14 @@ import gc
 import itertools
 import sys
 import threading
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 
 from mariadb_py import _CONNECTION_POOLS, PoolError
-from mariadb_py.core.pool import PoolCore
+from mariadb_py.core.pool import upkeep
+from mariadb_py.core.pool.core import PoolCore
 from mariadb_py.io.transport import Transport
 from tests.support.alarms import alarms
 from tests.support.pool import PATIENCE, Pools, borrow_all, ids, kill, value, wait_for
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from mariadb_py import Connection, ConnectionPool
-    from mariadb_py.testing import TempServer
     from tests.support.server import Connector
 
 COUNTED = pytest.mark.skipif(
@@ -30,26 +31,22 @@ COUNTED = pytest.mark.skipif(
 )
 
 
-@pytest.fixture
-def make_pool(server: TempServer) -> Iterator[Pools]:
-    """Makes pools that are closed after the test."""
-    pools = Pools(server)
-    yield pools
-    pools.close_all()
-
-
 # Ctrl-C
 
 
-@pytest.mark.parametrize("moment", ["open", "ping", "reset"])
+@pytest.mark.parametrize("moment", ["open", "ping", "reset", "answers"])
 def test_ctrl_c_loses_no_place_and_no_socket(
     make_pool: Pools, connect: Connector, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     before = ids(administrator := connect())
-    pool = make_pool(pool_size=2, pool_validation_interval=0 if moment == "ping" else 60_000)
+    pool = make_pool(
+        pool_size=2, pool_validation_interval=0 if moment == "ping" else 60_000, pipeline_reset=moment == "answers"
+    )
     borrowed = pool.get_connection()
     if moment == "open":  # a dead connection makes it necessary
         kill(administrator, *(ids(administrator) - before - {borrowed.connection_id}))
+    if moment == "answers":  # to the reset of the other one
+        pool.get_connection().close()
     with monkeypatch.context() as patch:
         patch.setattr(Transport, "_receive", interrupted)
         with pytest.raises(KeyboardInterrupt):
@@ -79,7 +76,41 @@ def test_ctrl_c_in_the_constructor_leaves_nothing(
     wait_for(lambda: ids(administrator) <= before)
 
 
-@pytest.mark.parametrize("name", ["acquire", "checked", "release", "reset_done"])
+def borrow_anew(pool: ConnectionPool) -> Connection:
+    """The idle connection is dead: it is replaced."""
+    (slot,) = pool._core._idle
+    slot.connection._transport.shut_down()
+    return pool.get_connection()
+
+
+def borrow_by_request(pool: ConnectionPool) -> Connection:
+    with pool.connection() as connection:
+        return connection
+
+
+def give_back(pool: ConnectionPool) -> None:
+    pool.get_connection().close()
+
+
+def give_back_evicted(pool: ConnectionPool) -> None:
+    connection = pool.get_connection()
+    connection._link_or_raise().evicted = True
+    connection.close()
+
+
+# Decisions, and how to come to them in a pool of one idle connection.
+WAYS = {
+    "take": give_back,
+    "acquire": borrow_by_request,
+    "dead": borrow_anew,
+    "opened": borrow_anew,
+    "put": give_back,
+    "release": give_back_evicted,
+}
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+@pytest.mark.parametrize("name", WAYS)
 @pytest.mark.parametrize("reset", [True, False])
 def test_ctrl_c_behind_a_decision_of_the_core(
     make_pool: Pools, monkeypatch: pytest.MonkeyPatch, name: str, reset: bool
@@ -92,12 +123,28 @@ def test_ctrl_c_behind_a_decision_of_the_core(
         decide(*arguments)
         raise KeyboardInterrupt
 
-    borrowed = pool.get_connection() if name in ("release", "reset_done") else None
     with monkeypatch.context() as patch:
         patch.setattr(PoolCore, name, decides_and_is_interrupted)
         with pytest.raises(KeyboardInterrupt):
-            borrowed.close() if borrowed is not None else pool.get_connection()
-    assert len(borrow_all(pool)) == 1
+            WAYS[name](pool)
+    gc.collect()
+    until_complete(pool)
+
+
+def until_complete(pool: ConnectionPool) -> None:
+    """All connections can be borrowed again, once it is noticed what nobody has."""
+
+    def complete() -> bool:
+        with ExitStack() as stack:
+            try:
+                for _ in range(pool.pool_size):
+                    stack.enter_context(pool.get_connection())
+            except PoolError:
+                return False
+            return True
+
+    wait_for(complete)
+    assert len(borrow_all(pool)) == pool.pool_size
 
 
 @COUNTED
@@ -105,7 +152,10 @@ def test_ctrl_c_behind_a_decision_of_the_core(
 @pytest.mark.timeout(method="thread")  # SIGALRM is taken
 @pytest.mark.parametrize("reset", [True, False])
 @pytest.mark.parametrize("part", ["get_connection", "close", "both"])
-def test_ctrl_c_at_any_moment_loses_no_place(make_pool: Pools, part: str, reset: bool) -> None:
+def test_ctrl_c_at_any_moment_loses_no_place(
+    make_pool: Pools, monkeypatch: pytest.MonkeyPatch, part: str, reset: bool
+) -> None:
+    monkeypatch.setattr(upkeep, "STRAY", 0.001)  # the rest of the time is for being struck
     pool = make_pool(pool_size=2, pool_reset_session=reset, pool_validation_interval=0 if reset else 60_000)
     held: list[Connection] = []
 
@@ -130,8 +180,7 @@ def test_ctrl_c_at_any_moment_loses_no_place(make_pool: Pools, part: str, reset:
             for connection in held:
                 connection.close()
             held.clear()
-            with pool.get_connection(), pool.get_connection():
-                pass
+            until_complete(pool)
         assert random.struck > 20
     assert len(borrow_all(pool)) == 2
 
@@ -157,27 +206,37 @@ class Nested:
         patch.setattr(PoolCore, name, decides)
 
 
-DECISIONS = ["acquire", "checked", "release", "reset_done"]
+# Those that are made under the lock.
+DECISIONS = ["acquire", "dead", "opened", "release"]
+
+
+@pytest.fixture
+def pool(make_pool: Pools) -> ConnectionPool:
+    return make_pool(pool_size=2)
 
 
 @pytest.mark.parametrize("name", DECISIONS)
+@pytest.mark.parametrize("evicted", [True, False])
 def test_a_connection_that_is_returned_inside_of_a_decision(
-    make_pool: Pools, monkeypatch: pytest.MonkeyPatch, name: str
+    pool: ConnectionPool, monkeypatch: pytest.MonkeyPatch, name: str, evicted: bool
 ) -> None:
-    pool = make_pool(pool_size=2)
     other = pool.get_connection()
+    other._link_or_raise().evicted = evicted  # then it takes a decision to return it
     nested = Nested(monkeypatch, name, other.close)
-    pool.get_connection().close()
+    borrowed = WAYS[name](pool)
     assert nested.outcome is None
     assert other._link is None
+    assert not pool._postponed
+    if borrowed is not None:
+        borrowed.close()
     assert len(borrow_all(pool)) == 2
 
 
+@pytest.mark.parametrize("name", DECISIONS)
 def test_a_generator_in_a_cycle_that_is_collected_inside_of_a_decision(
-    make_pool: Pools, monkeypatch: pytest.MonkeyPatch
+    pool: ConnectionPool, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    pool = make_pool(pool_size=2)
-
+    """The connection that it has borrowed is returned by its end."""
     cycle: list[Any] = []
     cycle.append(cycle)
 
@@ -186,47 +245,50 @@ def test_a_generator_in_a_cycle_that_is_collected_inside_of_a_decision(
             yield connection
 
     generator = borrows()
-    next(generator)
+    number = next(generator).connection_id
     cycle.append(generator)
     del generator, cycle
-    Nested(monkeypatch, "acquire", gc.collect)
-    pool.get_connection().close()
+    Nested(monkeypatch, name, gc.collect)
+    borrowed = WAYS[name](pool)
+    if borrowed is not None:
+        borrowed.close()
     gc.collect()
-    assert len(borrow_all(pool)) == 2
+    assert number in borrow_all(pool)
 
 
 @pytest.mark.parametrize("name", DECISIONS)
-def test_nothing_can_be_borrowed_inside_of_a_decision(
-    make_pool: Pools, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def test_nobody_waits_inside_of_a_decision(pool: ConnectionPool, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """A signal handler that waited would wait for what it interrupts."""
-    pool = make_pool(pool_size=2)
-    nested = Nested(monkeypatch, name, pool.get_connection)
-    pool.get_connection().close()
-    assert isinstance(nested.outcome, PoolError)
-    assert str(nested.outcome).startswith("The pool is busy in this very thread")
+    with pool.get_connection():
+        nested = Nested(monkeypatch, name, pool.connection(timeout=PATIENCE).__enter__)
+        borrowed = WAYS[name](pool)
+        assert isinstance(nested.outcome, PoolError)
+        assert str(nested.outcome).startswith("The pool is busy in this very thread")
+        if borrowed is not None:
+            borrowed.close()
     assert len(borrow_all(pool)) == 2
 
 
-def test_what_was_returned_inside_is_not_lost_when_nothing_follows(
-    make_pool: Pools, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The locked section of set_config() has no actions; whoever comes next takes it back."""
+@pytest.mark.parametrize("evicted", [True, False])
+def test_what_was_returned_inside_is_not_lost_when_nothing_follows(make_pool: Pools, evicted: bool) -> None:
+    """The locked section of stats() has no actions; whoever comes next takes it back."""
     pool = make_pool(pool_size=1)
     borrowed = pool.get_connection()
+    borrowed._link_or_raise().evicted = evicted
     with pool._lock:
         borrowed.close()
-    assert len(pool._returned) == 1
+    assert len(pool._postponed) == evicted
     assert len(borrow_all(pool)) == 1
+    assert not pool._postponed
 
 
 def test_another_thread_waits_for_the_lock(make_pool: Pools) -> None:
-    """It is not this thread that has it: nothing is queued, and nothing refused."""
+    """It is not this thread that has it: nothing is put off, and nothing refused."""
     pool = make_pool(pool_size=1)
     outcome: list[int] = []
 
     def work() -> None:
-        with pool.get_connection() as connection:
+        with pool.connection() as connection:
             outcome.append(value(connection, "SELECT 42"))
 
     with pool._lock:
@@ -236,6 +298,22 @@ def test_another_thread_waits_for_the_lock(make_pool: Pools) -> None:
         assert outcome == []
     thread.join(PATIENCE)
     assert outcome == [42]
+
+
+def test_what_is_idle_can_be_borrowed_without_the_lock(make_pool: Pools) -> None:
+    pool = make_pool(pool_size=1, pool_reset_session=False)
+    pool.get_connection().close()  # what was just opened has to be looked at
+    outcome: list[int] = []
+
+    def work() -> None:
+        with pool.get_connection() as connection:
+            outcome.append(value(connection, "SELECT 42"))
+
+    with pool._lock:
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join(PATIENCE)
+        assert outcome == [42]
 
 
 def use(pool: ConnectionPool) -> None:

@@ -13,7 +13,7 @@ import mariadb_py
 from mariadb_py import ConnectionPool, ProgrammingError
 from mariadb_py.testing import temp_server
 from tests.support.listener import listening
-from tests.support.pool import DEAD, PATIENCE, Pools, borrow_all, kill, run, value
+from tests.support.pool import DEAD, PATIENCE, Pools, borrow_all, kill, run, value, wait_for
 from tests.support.scripts import column, lenenc, ok, row
 
 if TYPE_CHECKING:
@@ -29,14 +29,6 @@ def own() -> Iterator[TempServer]:
     """A server that the tests of this file may kill, and whose accounts they may change."""
     with temp_server() as server:
         yield server
-
-
-@pytest.fixture
-def make_pool(server: TempServer) -> Iterator[Pools]:
-    """Makes pools that are closed after the test."""
-    pools = Pools(server)
-    yield pools
-    pools.close_all()
 
 
 # What the next borrower finds
@@ -110,9 +102,9 @@ def test_locks_tables_and_statements_are_gone_at_once(make_pool: Pools, connect:
         run(connection, "LOCK TABLES locked WRITE")
         assert value(other, "SELECT IS_FREE_LOCK('mine')") == 0
         assert blocked(other, update)
-    # While the connection is idle in the pool: nobody has borrowed it yet.
-    assert value(other, "SELECT IS_FREE_LOCK('mine')") == 1
-    assert not blocked(other, update)
+    # While the connection is idle in the pool: nobody has borrowed it yet, and nobody waits for the server either.
+    wait_for(lambda: value(other, "SELECT IS_FREE_LOCK('mine')") == 1)
+    wait_for(lambda: not blocked(other, update))
     with pool.get_connection() as connection:
         assert connection.connection_id == first
         for statement, errno in (("SELECT * FROM passing", 1146), ("EXECUTE mine", 1243)):
@@ -132,7 +124,7 @@ def test_an_open_transaction_is_rolled_back(make_pool: Pools, connect: Connector
         first = connection.connection_id
         run(connection, "INSERT INTO half VALUES (2)", "UPDATE half SET id = 3 WHERE id = 1")
         assert blocked(other, update)
-    assert not blocked(other, update)
+    wait_for(lambda: not blocked(other, update))
     assert value(other, "SELECT GROUP_CONCAT(id) FROM half") == "4"
     with pool.get_connection() as connection:
         assert (connection.connection_id, value(connection, "SELECT @@in_transaction")) == (first, 0)
@@ -166,7 +158,7 @@ def test_another_user_is_not_handed_on(make_pool: Pools, own: TempServer) -> Non
 
 @pytest.mark.parametrize("reset", [True, False])
 @pytest.mark.parametrize(
-    ("sql", "kept"), [("SELECT seq FROM seq_1_to_3", True), ("SELECT * FROM seq_1_to_100000", False)]
+    ("sql", "kept"), [("SELECT seq FROM seq_1_to_3", True), ("SELECT * FROM seq_1_to_10000000", False)]
 )
 def test_unread_rows_cost_the_connection_only_if_they_are_on_the_way(
     make_pool: Pools, reset: bool, sql: str, kept: bool
@@ -200,13 +192,22 @@ def endless(caller: Caller) -> None:
         sequence += 100
 
 
-def test_a_reset_that_does_not_end_is_given_up(make_pool: Pools) -> None:
+@pytest.mark.parametrize("pipelined", [True, False])
+def test_a_reset_that_does_not_end_is_given_up(make_pool: Pools, pipelined: bool) -> None:
+    """When the connection is returned, or when it is borrowed the next time: its reset is waited for then."""
     with listening(endless) as server:
-        pool = make_pool(pool_size=1, **{**server.connect_args, "connect_timeout": 0.3, "database": None})
+        pool = make_pool(
+            pool_size=1,
+            pipeline_reset=pipelined,
+            ping_timeout=0.3,
+            **{**server.connect_args, "connect_timeout": 0.3, "database": None},
+        )
         before = time.monotonic()
         pool.get_connection().close()
-        assert time.monotonic() - before < 10
-        assert pool.connection_count == 0
+        assert pool.connection_count == pipelined
+        with pool.get_connection():
+            assert time.monotonic() - before < 10
+            assert server.callers == 2
         pool.close()
 
 

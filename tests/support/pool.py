@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mariadb_py import ConnectionPool, PoolError
+from mariadb_py import ConnectionPool, PoolError, create_pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,16 +28,23 @@ _NUMBERS = itertools.count(1)
 class Pools:
     """Makes pools, each with a name of its own, and remembers them: `make_pool(pool_size=2)`.
 
-    Keywords are those of `ConnectionPool`, on top of the server's address and account.
+    Keywords are those of `ConnectionPool`, on top of the server's address and account, and of those given here.
     """
 
-    def __init__(self, server: TempServer) -> None:
+    def __init__(self, server: TempServer, **keywords: Any) -> None:
         self.server = server
         self.made: list[ConnectionPool] = []
+        self._arguments = {**server.connect_args, **keywords}
 
     def __call__(self, **keywords: Any) -> ConnectionPool:
         name = f"pool {next(_NUMBERS)}"
-        pool = ConnectionPool(**{"pool_name": name, **self.server.connect_args, **keywords})
+        pool = ConnectionPool(**{"pool_name": name, **self._arguments, **keywords})
+        self.made.append(pool)
+        return pool
+
+    def service(self, **keywords: Any) -> ConnectionPool:
+        """As a call does it, by `create_pool()`."""
+        pool = create_pool(**{**self._arguments, **keywords})
         self.made.append(pool)
         return pool
 
@@ -81,10 +88,23 @@ def kill(administrator: Connection, *victims: int) -> None:
     wait_for(lambda: not ids(administrator) & set(victims))
 
 
-def borrow_all(pool: ConnectionPool) -> set[int]:
+def borrow_all(pool: ConnectionPool, timeout: float | None = None) -> set[int]:
     """Borrow as many connections as the pool may have, use each, and return them; their ids."""
     with ExitStack() as stack:
-        connections = [stack.enter_context(pool.get_connection()) for _ in range(pool.pool_size)]
+        connections = [stack.enter_context(pool.get_connection(timeout)) for _ in range(pool.pool_size)]
         with pytest.raises(PoolError, match=EXHAUSTED):
-            pool.get_connection()
+            pool.get_connection(timeout=0)
         return {value(connection, "SELECT connection_id()") for connection in connections}
+
+
+def used(pool: ConnectionPool, timeout: float | None = None) -> int:
+    """Borrow a connection, use and return it; its id."""
+    with pool.get_connection(timeout) as connection:
+        number: int = value(connection, "SELECT connection_id()")
+        return number
+
+
+def gauges(pool: ConnectionPool) -> tuple[int, int, int]:
+    """size, idle and active of its figures."""
+    stats = pool.stats()
+    return stats["size"], stats["idle"], stats["active"]

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from .options import PoolOptions
     from .slot import Request, Slot
 
+NEW = 0.1  # seconds in which a connection that was opened for somebody need not show him that it is alive
+TRIES = 2  # connections that are opened for one who does not queue, should they be of no use
+MARGIN = 45.0  # seconds, at most, by which a connection is replaced before the server ends it
 IMPATIENCE = 0.5  # seconds between two attempts to connect, at most, while somebody waits
 
 
@@ -90,7 +93,8 @@ class PoolCore(Upkeep):
             return False
         slot.holds[int((now - slot.seen) * 1e6).bit_length()] += 1  # as held() does
         slot.seen = now
-        slot.fresh_until = now + self._validation
+        until = now + self._validation
+        slot.fresh_until = until if until < slot.retire_at else slot.retire_at
         slot.told = False
         slot.state = SlotState.IDLE
         self._idle.append(slot)
@@ -107,10 +111,11 @@ class PoolCore(Upkeep):
             slot = self.take(now) if self.easy else None
             if slot is not None:
                 return [self._give(request, slot)]
+        self._lull = 0
         if request.deadline is None:
             if self.size < self.options.max_size and not self._waiters:
                 return [self._open(request)]
-            return [*self._sweep(now), self._refuse(request, Refusal.EXHAUSTED)]
+            return [*self._sweep(now), *self._proceed(now), self._refuse(request, Refusal.EXHAUSTED)]
         self.easy = False
         self._waiters.append(request)
         self._retry_at = min(self._retry_at, now + IMPATIENCE)
@@ -140,18 +145,23 @@ class PoolCore(Upkeep):
         """
         slot.used -= 1
         request.slot = None
+        if request.waited is not None:  # in vain
+            self.stats.time("wait", request.waited, -1)
+            request.waited = None
         if slot not in self._slots:  # closed meanwhile
-            return [self._refuse(request, Refusal.CLOSED)] if self.closed else self.acquire(request, now)
+            return self.acquire(request, now)
         if reason in ("dead", "ping"):
             self.suspect()
-        if request.deadline is None and not self.closed:
+        if request.tries >= TRIES:
+            return [self._discard(slot, reason), self._refuse(request, Refusal.EXHAUSTED), *self._proceed(now)]
+        if request.deadline is None and not self.closed and slot.retire_at > ALWAYS:
             close = self._closing(slot, reason)
             slot.connection, slot.request = None, request
             slot.state = SlotState.OPENING
             return [close, Open(slot)]
-        actions = [self._discard(slot, reason)]
-        if self.closed:
-            return [*actions, self._refuse(request, Refusal.CLOSED)]
+        actions: list[Action] = [self._discard(slot, reason)]
+        if request.deadline is None or self.closed:
+            return [*actions, *self.acquire(request, now), *self._proceed(now)]
         self.easy = False
         self._waiters.appendleft(request)
         return actions + self._proceed(now)
@@ -166,16 +176,17 @@ class PoolCore(Upkeep):
             return [Close(connection, "closed")]
         if self.closed or slot.retire_at == ALWAYS:  # drained, while it was being opened
             close = self._discard(slot, "closed" if self.closed else "drained")
-            if request is None:
-                return [close, *self._proceed(now)]
-            return [close, *([self._refuse(request, Refusal.CLOSED)] if self.closed else self.acquire(request, now))]
+            again = [] if request is None else self.acquire(request, now)
+            return [close, *again, *self._proceed(now)]
         life = min(self.options.max_lifetime or NEVER, self.longest_life)
         slot.retire_at = now + life * (1 - self.options.lifetime_jitter * self._random()) if life < NEVER else NEVER
         slot.seen = now
         slot.fresh_until = now + self._validation
         if request is not None:
+            slot.fresh_until = now + max(self._validation, NEW)
             slot.used += 1
-            return [self._give(request, slot), *self._awake_ready()]
+            request.tries += 1
+            return [self._give(request, slot), *self._awake_ready(), *self._proceed(now)]
         slot.state = SlotState.IDLE
         self._idle.append(slot)
         return self._awake_ready() + self._proceed(now)
@@ -192,12 +203,11 @@ class PoolCore(Upkeep):
         self.last_error = error
         self.stats.count("connect_errors")
         first, most = self.options.backoff, self.options.max_backoff
-        delay = min(first * 2.0 ** min(self._failures, 64), IMPATIENCE if self._waiters else most)
+        delay = min(first * 2.0 ** min(self._failures, 64), most, IMPATIENCE if self._waiters else most)
         self._failures += 1
         self._retry_at = now + delay * (0.5 + self._random() / 2)
         if slot in self._slots:
-            slot.state = SlotState.GONE
-            self._slots.discard(slot)
+            self._free(slot)
         actions: list[Action] = []
         if fatal:
             actions = [self._refuse(request, Refusal.LOGIN) for request in (*self._waiters, *self._ready)]
@@ -228,8 +238,10 @@ class PoolCore(Upkeep):
         """Whoever made this request was interrupted, however far it has come: what it got is given up."""
         actions = self.withdraw(request, Refusal.CANCELLED, now)
         for slot in tuple(self._slots):
-            if slot.request is request and slot.state in (SlotState.LEASED, SlotState.OPENING):
+            if slot.request is request and slot.state == SlotState.LEASED:
                 actions.append(self._discard(slot, "error"))
+            elif slot.request is request and slot.state == SlotState.OPENING:
+                self._free(slot)
         return actions + self._sweep(now) + self._proceed(now)
 
     # Returning
@@ -268,6 +280,10 @@ class PoolCore(Upkeep):
 
     # The pool as a whole
 
+    def server_waits(self, seconds: float) -> None:
+        """The server ends a connection that is silent for so long; 0: it does not say."""
+        self.longest_life = seconds - min(MARGIN, seconds / 2) if seconds else NEVER
+
     def start(self, now: float) -> list[Action]:
         """Open the first connections, in the background."""
         self._lull_since = now
@@ -295,12 +311,13 @@ class PoolCore(Upkeep):
         """Go by other sizes from now on; what is too many is closed when nobody uses it."""
         self.configure(options)
         actions: list[Action] = []
-        while self.size > options.max_size and self._idle:
-            actions += [self._discard(slot, "surplus") for slot in [self._idle.popleft()]]
+        for slot in tuple(self._idle):
+            if self.size > options.max_size and self._pull(slot):
+                actions.append(self._discard(slot, "surplus"))
         surplus = self.size - options.max_size
-        for slot in self.holders()[: max(surplus, 0)]:
+        for slot in sorted(self._slots, key=lambda slot: slot.seen)[: max(surplus, 0)]:
             slot.retire_at = ALWAYS
-        return actions + self._proceed(now)
+        return actions + self._awake_ready() + self._proceed(now)
 
     def suspend(self, refusing: bool) -> None:
         """Give nothing out; whoever comes waits, or (`refusing`) is refused."""
@@ -341,7 +358,8 @@ class PoolCore(Upkeep):
             slot.seen = now
             slot.used += 1
             self.stats.count("handoffs")
-            self.stats.time("wait", now - request.since)
+            request.waited = now - request.since
+            self.stats.time("wait", request.waited)
             actions.append(self._give(request, slot))
         self.easy = not (self._waiters or self.suspended)
         if now >= self._retry_at:
@@ -351,15 +369,15 @@ class PoolCore(Upkeep):
     def _wanted(self) -> int:
         """Connections to open in the background now."""
         options = self.options
-        least = options.min_size if options.background else 0
+        least = max(options.min_size, 1) if self._ready else options.min_size if options.background else 0
         if self.closed or self.size >= (options.max_size if self._waiters else least):
             return 0
         connecting = self.connecting
-        wanted = max(least - self.size, len(self._waiters) - connecting)
+        wanted = max(least - self.size, len(self._waiters) - connecting - len(self._idle))
         return max(min(wanted, options.max_size - self.size, options.connect_concurrency - connecting), 0)
 
     def _awake_ready(self) -> list[Action]:
-        if not self._ready or self.open < self.options.min_size:
+        if not self._ready or self.open < max(self.options.min_size, 1):
             return []
         ready, self._ready = self._ready, []
         for request in ready:

@@ -38,7 +38,7 @@ def _numbers(value: Any) -> str | None:
     return None if all(type(number) is int for number in value) else "has numbers of errors"
 
 
-def _pipeline_mode(value: Any) -> str | None:
+def _mode(value: Any) -> str | None:
     return None if isinstance(value, bool) or value == "auto" else 'is True, False or "auto"'
 
 
@@ -50,8 +50,8 @@ POOL_OPTIONS = (
     Option("acquire_timeout", SECONDS, check=_SECONDS),
     Option("max_waiting", INTEGER, 0, check=_COUNT),
     Option("order", TEXT, check=_one_of("fifo", "lifo")),
-    Option("pool_reset_session", (bool,), True, aliases=("pool_reset_connection",)),
-    Option("pipeline_reset", (bool, str), "auto", check=_pipeline_mode),
+    Option("pool_reset_session", (bool, str), True, aliases=("pool_reset_connection",), check=_mode),
+    Option("pipeline_reset", (bool, str), "auto", check=_mode),
     Option(
         "pool_invalidation_interval",
         INTEGER,
@@ -87,7 +87,7 @@ class PoolOptions:
 
     Attributes:
         name: name of the pool, None if none was given.
-        reset: bring the session back when a connection is returned.
+        reset: bring the session back when a connection is returned; "auto": unless it is known to be as it was.
         validation_interval: in seconds.
         background: connections are opened in the background.
     """
@@ -103,7 +103,7 @@ class PoolOptions:
         self.background = service or self.acquire_timeout > 0
         self.max_waiting: int = chosen["max_waiting"]
         self.order: str = chosen["order"]
-        self.reset: bool = chosen["pool_reset_session"]
+        self.reset: bool | str = chosen["pool_reset_session"]
         self.pipeline_reset: bool | str = chosen["pipeline_reset"]
         self.validation_interval: float = chosen["pool_invalidation_interval"] / 1000
         self.ping_timeout: float = chosen["ping_timeout"]
@@ -128,6 +128,8 @@ class PoolOptions:
         if "pool_size" in values:  # it stands for both
             kept.pop("min_size", None)
             kept.pop("max_size", None)
+        elif "max_size" in values:
+            kept.pop("pool_size", None)
         return PoolOptions({**kept, **values}, self._service)
 
     @classmethod
@@ -156,7 +158,7 @@ _DEFAULTS = defaults(POOL_OPTIONS)
 
 def _sizes(given: Mapping[str, Any], size: int, service: bool) -> tuple[int, int]:
     """min_size and max_size."""
-    most = given.get("max_size", given.get("min_size", size) if "pool_size" not in given else size)
+    most = given.get("max_size", size if "pool_size" in given else max(size, given.get("min_size", 0)))
     if not service and not 1 <= most <= MAX_POOL_SIZE:
         raise ProgrammingError(f"Pool size must be in range of 1 and {MAX_POOL_SIZE}, not {most}")
     if not 1 <= most <= MAX_SIZE:
@@ -167,3 +169,16 @@ def _sizes(given: Mapping[str, Any], size: int, service: bool) -> tuple[int, int
     if least > most:
         raise ProgrammingError(f"min_size is {least}, and max_size is {most}")
     return least, most
+
+
+def checked_timeout(timeout: float) -> float:
+    """A time to wait.
+
+    Raises:
+        TypeError, ProgrammingError: it is none.
+    """
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
+        raise TypeError(f"timeout wants a number of seconds, not {type(timeout).__name__}")
+    if not timeout >= 0:
+        raise ProgrammingError(f"timeout is a time in seconds, from 0 on, not {timeout!r}")
+    return min(timeout, MAX_INTERVAL)

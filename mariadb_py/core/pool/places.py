@@ -107,7 +107,7 @@ class Places:
             "min_size": self.options.min_size,
             "max_size": self.options.max_size,
         }
-        return self.stats.snapshot(gauges, [(slot.used, slot.resets, slot.holds) for slot in slots])
+        return self.stats.snapshot(gauges, [(slot.used, slot.resets, slot.spared, slot.holds) for slot in slots])
 
     # Steps
 
@@ -123,6 +123,7 @@ class Places:
 
     def _give(self, request: Request, slot: Slot) -> Answer:
         slot.request = request
+        slot.code, slot.thread = None, request.thread  # from where, he says himself
         slot.state = SlotState.LEASED
         request.slot = slot
         return Answer(request)
@@ -156,6 +157,6 @@ class Places:
 
     def _free(self, slot: Slot) -> None:
         """The one way in which capacity comes back."""
-        slot.state = SlotState.GONE
         self._slots.discard(slot)
-        self.stats.add(slot.used, slot.resets, slot.holds)
+        slot.state = SlotState.GONE
+        self.stats.add(slot.used, slot.resets, slot.spared, slot.holds)

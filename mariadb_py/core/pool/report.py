@@ -56,6 +56,7 @@ def _text(name: str, core: PoolCore, request: Request, now: float) -> str:
     if request.refusal == Refusal.TIMEOUT:
         why = f"pool {name!r} timed out after {now - request.since:.2f} s"
     figures = core.figures
+    why += ", as it is suspended" if core.suspended and request.refusal == Refusal.TIMEOUT else ""
     return f"{Refusal.EXHAUSTED}: {why} (" + ", ".join(f"{key}={figures[key]}" for key in _SHOWN) + ")"
 
 

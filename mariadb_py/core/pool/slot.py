@@ -38,14 +38,14 @@ class Slot:
         used: how often it was given out.
         code, lasti, thread: where, and by which thread, it was borrowed.
         holds: how many leases had which length, by the buckets of `stats`.
-        resets: how often it was reset.
+        resets, spared: how often it was reset, and how often it was not, as nothing was left in it.
         told: its borrower has been called a leak.
         strayed: since when nobody seems to have it, NEVER if somebody does.
     """
 
     __slots__ = (
         *("code", "connection", "fresh_until", "holds", "lasti", "peek", "request", "resets", "retire_at", "seen"),
-        *("state", "strayed", "thread", "told", "used"),
+        *("spared", "state", "strayed", "thread", "told", "used"),
     )
 
     def __init__(self, request: Request | None = None) -> None:
@@ -56,7 +56,7 @@ class Slot:
         self.fresh_until = ALWAYS
         self.retire_at = NEVER
         self.seen = 0.0
-        self.used = self.resets = 0
+        self.used = self.resets = self.spared = 0
         self.code: CodeType | None = None
         self.lasti = 0
         self.thread = 0
@@ -86,9 +86,15 @@ class Slot:
 
 
 def _line_starts(code: CodeType) -> list[tuple[int, int]]:
-    from dis import findlinestarts
-
-    return [(start, line) for start, line in findlinestarts(code) if line is not None]
+    """Offsets into the code, and the line that begins there. Imports nothing: a finalizer may ask."""
+    if hasattr(code, "co_lines"):  # from Python 3.10 on
+        return [(start, line) for start, _, line in code.co_lines() if line is not None]
+    starts, offset, line = [], 0, code.co_firstlineno
+    for step, up in zip(code.co_lnotab[::2], code.co_lnotab[1::2]):
+        offset += step
+        line += up - 256 if up > 127 else up
+        starts.append((offset, line))
+    return starts
 
 
 class Refusal:
@@ -114,9 +120,11 @@ class Request:
         refusal: one of `Refusal`; "" if he was not refused.
         error: what the last attempt to connect came to, if that is to blame.
         thread: who he is, to recognize those who wait for themselves.
+        tries: connections that were opened for him.
+        waited: for how long, if the queue gave him his slot; None: it did not.
     """
 
-    __slots__ = ("deadline", "error", "ready", "refusal", "since", "slot", "thread")
+    __slots__ = ("deadline", "error", "ready", "refusal", "since", "slot", "thread", "tries", "waited")
 
     def __init__(self, since: float, deadline: float | None, thread: int = 0) -> None:
         self.since = since
@@ -124,5 +132,7 @@ class Request:
         self.thread = thread
         self.slot: Slot | None = None
         self.ready = False
+        self.tries = 0
         self.refusal = ""
         self.error: BaseException | None = None
+        self.waited: float | None = None

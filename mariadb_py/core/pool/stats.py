@@ -33,39 +33,42 @@ class Stats:
         counters: how often what happened, by the names of `COUNTERS`.
         discards: connections that were given up, by the reasons of `DISCARDS`.
         times: how many waits, leases and connects took how long, by the names of `TIMES`: counts by `bucket()`.
-        borrows, resets: of slots that are gone now.
+        borrows, resets, spared: of slots that are gone now.
     """
 
-    __slots__ = ("borrows", "counters", "discards", "resets", "times")
+    __slots__ = ("borrows", "counters", "discards", "resets", "spared", "times")
 
     def __init__(self) -> None:
         self.counters = dict.fromkeys(COUNTERS, 0)
         self.discards = dict.fromkeys(DISCARDS, 0)
         self.times = {name: [0] * BUCKETS for name in TIMES}
-        self.borrows = self.resets = 0
+        self.borrows = self.resets = self.spared = 0
 
     def count(self, name: str) -> None:
         """It happened once more."""
         self.counters[name] += 1
 
-    def time(self, name: str, seconds: float) -> None:
-        """It took that long."""
-        self.times[name][bucket(seconds)] += 1
+    def time(self, name: str, seconds: float, times: int = 1) -> None:
+        """It took that long; -1 takes that back."""
+        self.times[name][bucket(seconds)] += times
 
-    def add(self, borrows: int, resets: int, holds: Sequence[int]) -> None:
+    def add(self, borrows: int, resets: int, spared: int, holds: Sequence[int]) -> None:
         """Take over the figures of a slot."""
         self.borrows += borrows
         self.resets += resets
+        self.spared += spared
         kept = self.times["hold"]
         for number, count in enumerate(holds):
             kept[number] += count
 
-    def snapshot(self, gauges: Mapping[str, int], slots: Iterable[tuple[int, int, Sequence[int]]]) -> dict[str, Any]:
+    def snapshot(
+        self, gauges: Mapping[str, int], slots: Iterable[tuple[int, int, int, Sequence[int]]]
+    ) -> dict[str, Any]:
         """All figures at this moment.
 
         Args:
             gauges: what the pool has now.
-            slots: borrows, resets and `holds` of each slot.
+            slots: borrows, resets, resets spared and `holds` of each slot.
 
         Returns:
             Gauges and counters by their names; "discards": counts by reason; "wait", "hold", "connect": times, as
@@ -73,7 +76,7 @@ class Stats:
         """
         total = Stats()
         total.counters.update(self.counters)
-        total.add(self.borrows, self.resets, self.times["hold"])
+        total.add(self.borrows, self.resets, self.spared, self.times["hold"])
         for figures in slots:
             total.add(*figures)
         waits = list(self.times["wait"])
@@ -83,6 +86,7 @@ class Stats:
             **gauges,
             "borrows": total.borrows,
             "resets": total.resets,
+            "resets_skipped": total.spared,
             **total.counters,
             "discards": dict(self.discards),
             **{name: _histogram(counts) for name, counts in times.items()},
@@ -102,7 +106,7 @@ def prometheus(pool_name: str, figures: Mapping[str, Any]) -> str:
     lines: list[str] = []
     for name in GAUGES:
         lines += [f"# TYPE mariadb_pool_{name} gauge", f"mariadb_pool_{name}{{{label}}} {figures[name]}"]
-    for name in ("borrows", "resets", *COUNTERS):
+    for name in ("borrows", "resets", "resets_skipped", *COUNTERS):
         lines += [
             f"# TYPE mariadb_pool_{name}_total counter",
             f"mariadb_pool_{name}_total{{{label}}} {figures[name]}",
@@ -119,16 +123,15 @@ def prometheus(pool_name: str, figures: Mapping[str, Any]) -> str:
 
 def _histogram_lines(name: str, label: str, histogram: Mapping[str, Any]) -> list[str]:
     lines = [f"# TYPE {name} histogram"]
+    buckets = histogram["buckets"]
+    most = sum(bound * count for bound, count in buckets.items())  # each time as long as its bucket allows
     total = 0
-    most = 0.0  # what the times add up to, if each is as long as its bucket allows
     for bound in _SHOWN:  # always the same ones
-        count = histogram["buckets"].get(bound, 0)
-        total += count
-        most += bound * count
+        total += buckets.get(bound, 0)
         lines.append(f'{name}_bucket{{{label},le="{bound!r}"}} {total}')
     lines += [
-        f'{name}_bucket{{{label},le="+Inf"}} {total}',
+        f'{name}_bucket{{{label},le="+Inf"}} {histogram["count"]}',
         f"{name}_sum{{{label}}} {most!r}",
-        f"{name}_count{{{label}}} {total}",
+        f"{name}_count{{{label}}} {histogram['count']}",
     ]
     return lines

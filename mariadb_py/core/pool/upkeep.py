@@ -28,10 +28,10 @@ class Upkeep(Places):
     def tick(self, now: float) -> list[Action]:
         """Do what is due."""
         if self.closed:
-            return [self._discard(slot, "closed") for slot in self._gather(lambda slot: True)]
+            return [*(self._discard(slot, "closed") for slot in self._gather(lambda slot: True)), *self._sweep(now)]
         actions: list[Action] = []
-        for request in [request for request in self._waiters if request.deadline is not None]:
-            if now >= request.deadline:  # type: ignore[operator]  # not None
+        for request in (*self._waiters, *self._ready):
+            if request.deadline is not None and now >= request.deadline:
                 actions += self.withdraw(request, Refusal.TIMEOUT, now)
         for slot in self._gather(lambda slot: now >= slot.retire_at):
             actions.append(self._discard(slot, self._end(slot)))
@@ -52,19 +52,26 @@ class Upkeep(Places):
         """Let connections that have been idle for long show that they are alive, and keep them so."""
         if not self.options.keepalive:
             return []
-        pause = min(self.options.keepalive, self.longest_life / 2)
+        pause = self._pause
+        room = max(1, self.idle // 4) - self.count(SlotState.CHECKING)  # most can be borrowed meanwhile
         actions: list[Action] = []
-        for slot in self._gather(lambda slot: now >= slot.seen + pause * (1 - 0.1 * self._random())):
-            slot.state = SlotState.CHECKING
-            actions.append(Check(slot))
+        for slot in tuple(self._idle):
+            late = now >= slot.seen + pause * (1 - 0.1 * self._random())
+            if late and len(actions) < room and self.examine(slot):
+                actions.append(Check(slot))
         return actions
 
-    def examine(self) -> list[Slot]:
-        """Take all idle slots out, to be checked and reported to `checked()`."""
-        slots = self._gather(lambda slot: True)
-        for slot in slots:
-            slot.state = SlotState.CHECKING
-        return slots
+    @property
+    def _pause(self) -> float:
+        """Seconds that a connection may be idle before it has to answer."""
+        return min(self.options.keepalive, self.longest_life / 2)
+
+    def examine(self, slot: Slot) -> bool:
+        """Take a slot out, to be checked and reported to `checked()`; False if it is not idle."""
+        if not self._pull(slot):
+            return False
+        slot.state = SlotState.CHECKING
+        return True
 
     def checked(self, slot: Slot, alive: bool, now: float) -> list[Action]:
         """The check of an idle connection is done."""
@@ -95,24 +102,30 @@ class Upkeep(Places):
         actions: list[Action] = []
         idle = set(self._idle)
         for slot in self.slots:
-            if slot.state != SlotState.IDLE or slot in idle:
+            unborn = slot.state == SlotState.OPENING and slot.request is None and not slot.thread
+            if not unborn and (slot.state != SlotState.IDLE or slot in idle):
                 slot.strayed = NEVER
-            elif slot.strayed == NEVER:
+            elif slot.strayed == NEVER or slot.seen > slot.strayed:  # somebody has had it meanwhile
                 slot.strayed = now
             elif now >= slot.strayed + STRAY:
-                actions.append(self._discard(slot, "error"))
+                if unborn:  # nobody has begun to open it
+                    self._free(slot)
+                else:
+                    actions.append(self._discard(slot, "error"))
         return actions
 
     def due(self, now: float) -> float | None:
         """When `tick()` should be called again; None: there is nothing to wait for."""
         options = self.options
-        times = [self._retry_at] if self._wanted() and self._retry_at > now else []
+        times = [self._retry_at] if self._wanted() else []
+        times += [slot.strayed + STRAY for slot in self.slots if slot.strayed < NEVER]
         if not self.closed:
             times += [now + period for period in (options.keepalive, options.leak_timeout) if period]
             if options.max_idle_time and options.min_size < self.size:
                 times.append(self._lull_since + options.max_idle_time)
-            if options.keepalive:
-                times += [slot.seen + options.keepalive for slot in tuple(self._idle)]
+            if options.keepalive and not self.count(SlotState.CHECKING):  # behind a check it is asked again
+                times += [slot.seen + self._pause for slot in tuple(self._idle)]
+            if options.keepalive or options.background:
                 times += [slot.retire_at for slot in tuple(self._idle) if slot.retire_at < NEVER]
             if options.leak_timeout:
                 times += [slot.seen + options.leak_timeout for slot in self.holders() if not slot.told]

@@ -218,6 +218,7 @@ class Link(LinkState["Wire"]):
             return await self._drive(operation, deadline, bound, cancels)
         except BaseException as error:
             self._end(operation, error)
+            self.core.statements.touched = True
             self.evicted = self.evicted or getattr(error, "errno", 0) in self.evicts
             cancelling = self._cancelling
             twice = cancelling is not None and isinstance(error, self._INTERRUPTIONS) and error is not cancelling.stop
@@ -325,9 +326,7 @@ class Link(LinkState["Wire"]):
 
     def settle_now(self) -> bool:
         """As `settle()`, which never waits."""
-        if self._transport is None or self.core.session.broken or self.core.user_changed or self.evicted:
-            return False
-        if self._running or self.core.unsettled:
+        if self._running or self.core.unsettled or not self._lendable:
             return False
         try:
             return self.run_now(self.core.settle())

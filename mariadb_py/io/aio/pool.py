@@ -10,7 +10,7 @@ import asyncio
 import warnings
 from _random import Random
 from collections import deque
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from weakref import ref
 
 from mariadb_protocol import ProtocolError
@@ -19,13 +19,15 @@ from mariadb_protocol.constants import Status
 from ...core.pool.actions import Answer, Check, Close, Open, Tell
 from ...core.pool.core import PoolCore
 from ...core.pool.report import refusal
-from ...core.pool.slot import NEVER, Request, SlotState
+from ...core.pool.slot import ALWAYS, NEVER, SlotState
+from ...core.pool.verdict import Pipeline, is_refusal
 from ...core.restore import finish_restore, is_pending, learn, restore, send_restore
-from ...exceptions import Error, LostConnectionError, PoolError
+from ...exceptions import Error, PoolError
 from ..dial import LONGEST_WAIT
-from ..pool import REFUSED_LOGINS
+from ..pool import GOODBYE_TIMEOUT
 from ..threads import monotonic
 from .link import Link
+from .waiter import Waiter, task_id, task_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,26 +40,10 @@ if TYPE_CHECKING:
     from ...core.pool.slot import Slot
 
 
-class Waiter(Request):
-    """A request that a task waits for."""
-
-    __slots__ = ("failure", "future", "task")
-
-    def __init__(self, since: float, deadline: float | None, loop: asyncio.AbstractEventLoop) -> None:
-        task = asyncio.current_task()
-        super().__init__(since, deadline, id(task))
-        self.task = task
-        self.future: asyncio.Future[None] = loop.create_future()
-        self.failure: BaseException | None = None  # of the connection that was opened for it
-
-    def wake(self) -> None:
-        """It has been answered."""
-        if not self.future.done():
-            self.future.set_result(None)
-
-
 class LoopPool:
     """The links of a pool; the arguments are those of `io.pool.LinkPool`."""
+
+    _lock = nullcontext()
 
     def __init__(self, own: PoolOptions, options: ConnectOptions | None) -> None:
         self._own = own
@@ -74,8 +60,9 @@ class LoopPool:
         self._postponed: deque[tuple[Callable[..., list[Action]], tuple[Any, ...]]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._due = NEVER  # when it strikes
-        self._learned: tuple[int, bytes | None] | None = None
-        self._pipelines = True  # until the server gives a strange answer to commands sent together
+        self.working: tuple[()] = ()  # there are no threads
+        self._pipeline = Pipeline()
+        self._patient = True  # until a reset is not answered in GOODBYE_TIMEOUT
 
     def _here(self) -> asyncio.AbstractEventLoop:
         """The running loop, which must be the pool's.
@@ -147,13 +134,15 @@ class LoopPool:
         if request.failure is not None:
             raise request.failure
         if request.refusal:
-            raise refusal(self._own.name or "", self._core, request, monotonic(), _task_name)
+            raise refusal(self._own.name or "", self._core, request, monotonic(), task_name)
         return request.slot
 
     async def _what_is_wrong(self, slot: Slot, deadline: float | None) -> str:
         """Why a connection cannot be used, one of `stats.DISCARDS`; "" if it can."""
         link: Link = slot.connection
         now = monotonic()
+        if now >= slot.retire_at and slot.used > 1:  # a new one may be short-lived, and it is used all the same
+            return "lifetime" if slot.retire_at > ALWAYS else "drained"
         until = now + self._own.ping_timeout
         if deadline is not None:
             until = min(until, max(deadline, now + 0.01))
@@ -180,38 +169,49 @@ class LoopPool:
         """Read the answers to a reset; why that failed, "" if it did not."""
         try:
             await link.run(finish_restore(link.core), until, "ping_timeout")
-        except LostConnectionError as error:
-            return "reset" if isinstance(error.__cause__, TimeoutError) else "dead"
         except Error as error:
-            if isinstance(error.__cause__, ProtocolError):
-                self._pipelines = False  # whoever is there does not take commands together
-            return "reset"
+            return self._pipeline.failed(error)
+        self._pipeline.answered()
         return ""
 
     # Returning
 
-    def _release(self, slot: Slot, link: Link) -> None:
-        """A lease ends; never raises an Error, and waits for nothing."""
+    def _release(self, slot: Slot, link: Link) -> asyncio.Task[None] | None:
+        """A lease ends; never raises an Error, and waits for nothing.
+
+        Returns:
+            What makes the connection ready for the next borrower; None if that is done.
+        """
         core, own = link.core, self._own
+        reason = ""
         if not link.reusable and not link.settle_now():
-            self._returned(slot, "evicted" if link.evicted else "dead" if core.session.broken else "error")
-            return
-        if not own.reset and not core.session.status & Status.IN_TRANS and not core.tpc.state:
-            self._returned(slot, "")
-            return
-        pipelines = core.session.mariadb and self._pipelines if own.pipeline_reset == "auto" else own.pipeline_reset
-        if own.reset and pipelines and own.on_reset is None:
+            reason = "evicted" if link.evicted else "dead" if core.session.broken else "error"
+        elif own.reset == "auto" and core.untouched:
+            slot.spared += 1
+        elif core.auto_reconnect and not link.silent():  # before it is opened anew for nobody
+            reason = "dead"
+        elif own.reset:
+            core.statements.guarded = own.reset == "auto"
+            slot.resets += 1
             try:
-                sent = link.run_now(send_restore(core))
+                if not self._sends_reset(slot, link):
+                    return self._in_background(self._make_new(slot, link))
             except (Error, ProtocolError):
-                self._returned(slot, "reset")
-                return
-            if sent:
-                slot.resets += 1
-                slot.peek = None
-                self._returned(slot, "")
-                return
-        self._in_background(self._make_new(slot, link))
+                reason = "reset"
+        elif core.session.status & Status.IN_TRANS or core.tpc.state:
+            return self._in_background(self._make_new(slot, link))
+        self._returned(slot, reason)
+        return None
+
+    def _sends_reset(self, slot: Slot, link: Link) -> bool:
+        """Send all of a reset at once, if that is possible."""
+        own, core = self._own, link.core
+        if own.on_reset is not None or not self._pipeline.wanted(own.pipeline_reset, core.session.mariadb):
+            return False
+        if not link.run_now(send_restore(core)):
+            return False
+        slot.peek = None
+        return True
 
     def _returned(self, slot: Slot, reason: str) -> None:
         if reason or not self._core.put(slot, monotonic()):
@@ -227,7 +227,6 @@ class LoopPool:
         reason = "reset"
         try:
             if own.reset:
-                slot.resets += 1
                 await link.run(restore(core), until, "connect_timeout")
                 if own.on_reset is not None:
                     await self._call(own.on_reset, link)
@@ -265,13 +264,15 @@ class LoopPool:
         try:
             actions = self._reclaim() if self._lost else []
             actions += decide(*arguments, monotonic())
+            while self._postponed:
+                decide, arguments = self._postponed.popleft()
+                actions += decide(*arguments, monotonic())
         finally:
             self._deciding = False
         for action in actions:
             self._PERFORM[type(action)](self, action)
-        while self._postponed:
-            decide, arguments = self._postponed.popleft()
-            self._do(decide, *arguments)
+        if self._postponed:
+            self._do(self._core.attend)
 
     def _reclaim(self) -> list[Action]:
         """Take back the places of collected handles."""
@@ -304,13 +305,13 @@ class LoopPool:
 
     async def _open_here(self, slot: Slot) -> None:
         """Open a connection; an error is the core's business, and the caller's."""
+        slot.thread = task_id()  # there is one who does it
         began = monotonic()
         try:
             link = await self._opened()
         except BaseException as error:
-            fatal = not isinstance(error, Error) or error.errno in REFUSED_LOGINS
             if isinstance(error, Exception):
-                self._do(self._core.failed, slot, error, fatal)
+                self._do(self._core.failed, slot, error, is_refusal(error))
                 self._tell("connect_error", error=error)
             else:
                 self._core.forgo(slot)
@@ -318,6 +319,8 @@ class LoopPool:
             raise
         self._core.stats.time("connect", monotonic() - began)
         self._do(self._core.opened, slot, link)
+        self._patient = True
+        self._expect()
         self._tell("connect", connection_id=link.core.session.greeting.connection_id)  # type: ignore[union-attr]
 
     async def _opened(self) -> Link:
@@ -333,16 +336,11 @@ class LoopPool:
 
     async def _welcome(self, link: Link) -> None:
         """Learn what has to be known of a connection that comes into the pool."""
-        timeout = link.core.options.connect_timeout
-        until = None if timeout is None else monotonic() + timeout
-        learned = self._learned
-        if learned is None or link.core.options is not self._options:
-            learned = await link.run(learn(link.core), until, "connect_timeout")
-            if link.core.options is self._options:
-                self._learned = learned
-                margin = min(45.0, learned[0] / 2)
-                self._core.longest_life = learned[0] - margin if learned[0] else float("inf")
-        link.core.role = learned[1]
+        bound = link.core.options.connect_timeout
+        until = None if bound is None else monotonic() + bound
+        timeout, link.core.role = await link.run(learn(link.core), until, "connect_timeout")
+        self._core.server_waits(timeout)
+        link.welcomed = link.core.session
         link.evicts = self._own.evict_errors
         if self._own.on_connect is not None:
             await self._call(self._own.on_connect, link)
@@ -351,22 +349,33 @@ class LoopPool:
         self._in_background(self._check_quietly(action.slot))
 
     async def _check_quietly(self, slot: Slot) -> None:
-        slot.fresh_until = float("-inf")  # it has to answer
-        alive = False
+        wrong = "dead"
         try:
-            alive = not await self._what_is_wrong(slot, None)
+            slot.fresh_until = ALWAYS  # it has to answer
+            wrong = await self._what_is_wrong(slot, None)
         finally:
-            self._do(self._core.checked, slot, alive)
+            self._do(self._core.checked, slot, wrong in ("", "lifetime", "drained"))
+            self._expect()
 
     def _close(self, action: Close) -> None:
         link: Link = action.connection
-        link.close_now()
+        if self._patient and is_pending(link.core):
+            self._in_background(self._close_behind_reset(link))
+        else:
+            link.close_now()
         self._tell("discard", reason=action.reason)
+
+    async def _close_behind_reset(self, link: Link) -> None:
+        """What arrives behind the goodbye would make it an abortion to the server."""
+        try:
+            self._patient = not await self._finish(link, monotonic() + GOODBYE_TIMEOUT)
+        finally:
+            link.close_now()
 
     def _tell_of_leak(self, action: Tell) -> None:
         slot = action.slot
         held = monotonic() - slot.seen
-        self._tell("leak", seconds=held, thread=_task_name(slot.thread), place=slot.place)
+        self._tell("leak", seconds=held, thread=task_name(slot.thread), place=slot.place)
         if self._own.on_event is None:
             with suppress(Warning):
                 text = f"pool {self._own.name!r}: a connection has been borrowed for {held:.1f} s at {slot.place}"
@@ -389,15 +398,25 @@ class LoopPool:
 
     # In the background
 
-    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
-        """Let a task of the pool do it."""
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
+        """Let a task of the pool do it; None if its loop has ended."""
         loop = self._loop
         if loop is None or loop.is_closed():
             work.close()
-            return
+            return None
         task = loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _until(self, task: asyncio.Task[None]) -> None:
+        """Until a task of the pool has ended; it goes on if this is cancelled."""
+        await asyncio.wait({task})
+
+    def _expect(self) -> None:
+        """What is due at a later time may have become more."""
+        if self._core.due(monotonic()) is not None:
+            self._keep()
 
     def _keep(self, due: float | None = None) -> None:
         """See to it that what is due will be done: by `due`, or whenever the core says."""
@@ -467,20 +486,6 @@ def _tend(pool: ref[LoopPool]) -> None:
     found = pool()
     if found is not None:
         found._tend()
-
-
-def _task_name(ident: int) -> str:
-    """Name of a task, by its id."""
-    with suppress(RuntimeError):
-        for task in asyncio.all_tasks():
-            if id(task) == ident:
-                return task.get_name()
-    return "a task that has ended"
-
-
-def task_id() -> int:
-    """Number of the running task, by which `_task_name()` finds it."""
-    return id(asyncio.current_task())
 
 
 async def maybe(value: Any) -> Any:

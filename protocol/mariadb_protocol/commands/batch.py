@@ -12,6 +12,7 @@ from __future__ import annotations
 from ..constants import Status
 from ..errors import RemoteProtocolError
 from ..events import Send
+from ..framing import unasked
 from ..messages import OkPacket
 from ..session import Session, State, command
 from .utility import read_outcome
@@ -57,4 +58,6 @@ def read_batch(session: Session) -> Command[list[Outcome]]:
             raise RemoteProtocolError("another result follows where one packet was to come")
         outcomes.append(outcome)
     session.unanswered.clear()
+    if stream.unread():
+        raise unasked(stream.data[stream.pos :])
     return outcomes

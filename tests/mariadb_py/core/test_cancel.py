@@ -5,13 +5,11 @@ from __future__ import annotations
 import pytest
 
 from mariadb_protocol.constants import Capability, Status
-from mariadb_py.core import twophase
 from mariadb_py.core.cancel import Fate, kill_query
 from mariadb_py.core.connection import ConnectionCore
 from mariadb_py.core.cursor import CursorCore
 from mariadb_py.core.many import execute_many
 from mariadb_py.core.options import ConnectOptions
-from mariadb_py.core.tpc import Xid
 from mariadb_py.exceptions import DataError, OperationalError
 from mariadb_py.io.localfile import read_file
 from tests.support.script_binary import prepared
@@ -142,22 +140,6 @@ def cancels(made: ConnectionCore, statement: bytes) -> Step:
 
 def says(statement: bytes) -> Step:
     return client(b"\x03" + statement)
-
-
-@pytest.mark.parametrize("reply", [ok(status=AUTO), KILLED])
-def test_tpc_finish_restores_autocommit(reply: bytes) -> None:
-    """A recovered transaction is finished in autocommit mode."""
-    made = ready()
-    xid = Xid(1, "a", "b")
-    steps = [says(b"SET autocommit=1"), server(ok(status=AUTO)), cancels(made, b"XA COMMIT " + xid.sql), server(reply)]
-    steps += [says(b"SET autocommit=0"), server(ok(status=0))]
-    operation = twophase.finish(made, True, xid)
-    if reply == KILLED:
-        with pytest.raises(OperationalError):
-            play(operation, *steps)
-    else:
-        play(operation, *steps)
-    assert (made.autocommit, made.idle, made.session.stop) == (False, True, None)
 
 
 BULK = ("client", lambda data: data[4] == 0xFA)

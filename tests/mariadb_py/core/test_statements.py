@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
+import sys
+
 import pytest
 
 from mariadb_protocol.binary import NULL, encode
 from mariadb_protocol.constants import Status
 from mariadb_protocol.errors import ParameterError
 from mariadb_py.core.options import ConnectOptions
-from mariadb_py.core.statements import PARSED_KEPT, PARSED_SIZE_KEPT, Statements
+from mariadb_py.core.statements import PARSED_KEPT, PARSED_SIZE_KEPT, Owned, Statements
 from mariadb_py.exceptions import ProgrammingError
 from tests.support.scripts import ready_session
 
@@ -112,6 +115,18 @@ def test_text_parameters_need_a_character_set_that_keeps_quotes_apart(charset: s
         with pytest.raises(ProgrammingError, match=f"character_set_client is {charset}"):
             as_text(made, "SELECT ?", ("'",))
     assert as_text(made, "SELECT 1", None) == b"SELECT 1"
+
+
+def test_a_statement_of_an_owner_that_ctrl_c_left_half_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its finalizer says nothing."""
+    said: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", said.append)
+    made = Owned.__new__(Owned)
+    made.generation = 1
+    made.__del__()
+    del made
+    gc.collect()
+    assert said == []
 
 
 # MySQL

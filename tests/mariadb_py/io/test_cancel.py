@@ -180,11 +180,14 @@ def test_a_statement_that_was_done_in_the_last_moment_is_done(
 
     real_kill = cancel.kill_query
     monkeypatch.setattr(cancel, "kill_query", too_late)
+    ask(connection, "SET sql_mode = ''")
     cursor = connection.cursor()
+    cursor.execute("INSERT INTO late SELECT 'x' + SLEEP(?)", (0.5,), timeout=SHORT)
+    assert (cursor.rowcount, cursor.warnings) == (1, 1)
+    assert connection.show_warnings() == [("Warning", 1292, "Truncated incorrect DOUBLE value: 'x'")]
     cursor.execute("INSERT INTO late SELECT SLEEP(?)", (0.5,), timeout=SHORT)
-    assert cursor.rowcount == 1
-    assert works(connection)
-    assert ask(connection, "SELECT COUNT(*) FROM late") == 1
+    assert ask(connection, "SELECT ROW_COUNT()") == 1
+    assert ask(connection, "SELECT COUNT(*) FROM late") == 2
 
 
 @pytest.mark.mariadb("SET STATEMENT")

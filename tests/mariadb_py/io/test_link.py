@@ -18,9 +18,11 @@ from mariadb_py.exceptions import LostConnectionError, OperationalError, Program
 from mariadb_py.io import link as module
 from mariadb_py.io.link import Link
 from mariadb_py.io.transport import Transport
+from mariadb_py.io.turns import Turns
 from tests.support.alarms import alarms
 from tests.support.listener import PATIENCE, full_queue, listening, silent
 from tests.support.scripts import err, greeting, ok, packets
+from tests.support.strikes import Lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -328,34 +330,6 @@ def test_a_run_that_ctrl_c_kept_from_leaving_is_removed(make: Make, left: int) -
     assert server.recv(100) == packets(0, b"\x01")
 
 
-@pytest.mark.parametrize("started", [True, False])
-def test_an_operation_that_waits_has_not_ended_though_no_frame_of_a_thread_has_it(make: Make, started: bool) -> None:
-    """As with greenlets, or where Ctrl-C is about to be raised."""
-    link, _ = make()
-    operation = exchange(link, b"question", breaks=False)
-    if started:
-        next(operation)
-    link._runs.append((operation, 17))
-    with pytest.raises(
-        ProgrammingError, match=r"in use by thread 17; this is thread \d+\. Use one connection per thread"
-    ):
-        link.run(exchange(link, b"another question"))
-    assert not link.settle()
-    assert link._runs == [(operation, 17)]
-    operation.close()
-    assert link.settle()
-
-
-def test_a_refused_operation_has_ended(make: Make) -> None:
-    """Should Ctrl-C keep it from leaving, it is known by that."""
-    link, _ = make()
-    running, refused = exchange(link, breaks=False), exchange(link)
-    link._runs.append((running, 17))
-    with pytest.raises(ProgrammingError):
-        link.run(refused)
-    assert refused.gi_frame is None  # type: ignore[attr-defined]
-
-
 def test_threads_that_come_and_go_are_never_inside_together(make: Make, often: None) -> None:
     link, _ = make()
     inside: list[int] = []
@@ -429,6 +403,53 @@ def test_interrupted_at_any_moment_a_link_works_or_is_closed(make: Make) -> None
                 read_all(server, 1)
     assert works > 10
     assert closed > 10
+
+
+def test_a_refusal_that_is_interrupted_at_any_line_is_over(make: Make) -> None:
+    """It leaves nothing behind that would refuse others."""
+    lines = Lines(Link.run, Link._leave, Turns.begin_behind, Turns.before)
+
+    def refused(link: Link) -> None:
+        with pytest.raises(ProgrammingError):
+            link.run(exchange(link, b"question"))
+
+    def made() -> tuple[Ends, Command[Any]]:
+        ends = make()
+        holder = exchange(ends[0], breaks=False)
+        ends[0]._runs.append((holder, 17))
+        return ends, holder
+
+    count = lines.count(lambda: refused(made()[0][0]))
+    assert count > 10
+    for number in range(1, count + 1):
+        (link, server), holder = made()
+        assert lines.strike(number, lambda: refused(link))  # noqa: B023
+        holder.close()
+        server.send(b"answer")
+        assert link.run(exchange(link, b"")) == [b"answer"]
+        assert link._runs == []
+
+
+@pytest.mark.parametrize("place", [Link._drive, Transport.exchange])
+def test_a_link_that_is_closed_names_what_has_struck(make: Make, place: Callable[..., Any]) -> None:
+    """At each line in turn: not what became of the operation, which was closed because of that."""
+    closed = 0
+    lines = Lines(place)
+
+    def call(ends: Ends) -> None:
+        link, server = ends
+        server.send(b"answer")
+        link.run(exchange(link, b"question"))
+
+    for number in range(1, 1 + lines.count(lambda: call(make()))):
+        link, server = make()
+        assert lines.strike(number, lambda: call((link, server)))  # noqa: B023
+        if link.closed:
+            closed += 1
+            assert link.core.session.cause == "Struck"
+            with pytest.raises(LostConnectionError):
+                link.run(exchange(link, b"question"))
+    assert closed > 2
 
 
 @pytest.mark.timeout(method="thread")

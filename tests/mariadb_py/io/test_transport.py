@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from mariadb_protocol import Send
+from mariadb_protocol import Interrupt, Send
 from mariadb_py.io import transport as module
 from mariadb_py.io.transport import RECEIVE, Transport
 from tests.support.listener import PATIENCE
@@ -202,6 +202,25 @@ def test_a_server_that_hung_up_before_a_write(make: Make) -> None:
     server.close()
     with pytest.raises(ConnectionError):
         transport.exchange(b"question", None)
+
+
+@TIMED
+@pytest.mark.parametrize("deadline", [None, 60, -1])
+def test_an_interruption_strikes_as_if_an_answer_were_waited_for(
+    make: Make, read_timeout: float | None, deadline: float | None
+) -> None:
+    """Nothing is written, and what arrives is there for whoever waits for it next."""
+    transport, server = make(read_timeout)
+    assert transport.exchange(Send(b"question"), None) is None
+    assert transport.waiting is False
+    error = KeyboardInterrupt()
+    server.send(b"answer")
+    with pytest.raises(KeyboardInterrupt) as caught:
+        transport.exchange(Interrupt(error), None if deadline is None else time.monotonic() + deadline)
+    assert caught.value is error
+    assert transport.waiting is True
+    assert transport.exchange(b"", None) == b"answer"
+    assert server.recv(100) == b"question"
 
 
 PASSED = "^deadline passed"

@@ -1,552 +1,420 @@
-"""The pool's decisions: each transition by itself, then all of them in any order against a model."""
+"""What the pool decides when somebody borrows, and when a connection was opened for him or could not be."""
 
 from __future__ import annotations
 
-from collections import deque
-from typing import TYPE_CHECKING
-
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from mariadb_py.core.pool import (
-    Action,
-    Check,
-    Close,
-    Fail,
-    Give,
-    Open,
-    PoolCore,
-    PoolStateError,
-    Reset,
-    Slot,
-    SlotState,
-)
+from mariadb_py.core.pool.core import IMPATIENCE
+from mariadb_py.core.pool.slot import ALWAYS, NEVER, Refusal, Request, SlotState
+from tests.mariadb_py.core.pool.cores import full, idle, leased, opening, plain, pool, refused, take, waiting
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
-    Report = Callable[[PoolCore, Slot], list[Action]]
-
-INTERVAL = 10.0
-ANN = "ann"  # requests are told apart by identity
-STATES = (
-    SlotState.OPENING,
-    SlotState.IDLE,
-    SlotState.CHECKING,
-    SlotState.LEASED,
-    SlotState.RESETTING,
-    SlotState.GONE,
-)
+# take and put
 
 
-def plain(actions: list[Action]) -> list[tuple[Any, ...]]:
-    """Actions as tuples, which can be compared."""
-    return [(type(action), *(getattr(action, name) for name in action.__slots__)) for action in actions]
+@pytest.mark.parametrize(("order", "expected"), [("fifo", "abcabc"), ("lifo", "cccccc")])
+def test_order(order: str, expected: str) -> None:
+    core = pool(order=order)
+    idle(core, "a", "b", "c")
+    lent = ""
+    for now in range(6):
+        slot = take(core, now)
+        lent += slot.connection
+        assert core.put(slot, now) is True
+    assert lent == expected
 
 
-def in_state(state: str, core: PoolCore, request: Any = ANN) -> Slot:
-    """A slot of `core` in this state, with the connection "c" where the state has one, since time 0."""
-    action = core.grow()
-    assert action is not None
-    slot = action.slot
-    slot.request = request
-    if state == SlotState.OPENING:
-        return slot
-    if state == SlotState.GONE:
-        core.failed(slot)
-        return slot
-    slot.request = None
-    core.opened(slot, "c", 0.0)
-    if state == SlotState.IDLE:
-        return slot
-    core.acquire(request, 0.0)
-    if state == SlotState.CHECKING:
-        return slot
-    core.checked(slot, True, 0.0)
-    if state == SlotState.RESETTING:
-        core.release(slot, True)
-    return slot
-
-
-# Borrowing
-
-
-def test_acquire_opens_while_there_is_room_then_fails() -> None:
-    core = PoolCore(2, INTERVAL)
-    first, second = core.acquire("ann", 0.0) + core.acquire("bob", 0.0)
-    assert isinstance(first, Open)
-    assert isinstance(second, Open)
-    assert first.slot is not second.slot
-    assert (first.slot.request, second.slot.request) == ("ann", "bob")
-    assert plain(core.acquire("cid", 0.0)) == [(Fail, "No connection available", "cid")]
-    assert (core.size, core.idle) == (2, 0)
-
-
-def test_what_was_opened_goes_to_who_asked_for_it() -> None:
-    core = PoolCore(1, INTERVAL)
-    (action,) = core.acquire("ann", 0.0)
-    assert isinstance(action, Open)
-    slot = action.slot
-    assert plain(core.opened(slot, "c", 5.0)) == [(Give, "ann", slot)]
-    assert (slot.state, slot.connection, slot.request, slot.used) == (SlotState.LEASED, "c", "ann", 1)
-
-
-def test_what_nobody_asked_for_becomes_idle() -> None:
-    core = PoolCore(1, INTERVAL)
-    action = core.grow()
-    assert action is not None
-    assert core.opened(action.slot, "c", 5.0) == []
-    assert (action.slot.state, action.slot.idle_since, action.slot.used) == (SlotState.IDLE, 5.0, 0)
+def test_take_and_put() -> None:
+    core = pool(pool_invalidation_interval=500)
+    slot = idle(core, "c", now=1.0)
+    assert (slot.state, slot.seen, slot.fresh_until, slot.used) == (SlotState.IDLE, 1.0, 1.5, 0)
+    assert core.take(2.0) is slot
+    assert (slot.state, slot.seen, slot.used, core.idle, core.size) == (SlotState.IDLE, 2.0, 1, 0, 1)
+    assert core.take(2.0) is None
+    slot.state, slot.told = SlotState.LEASED, True
+    assert core.put(slot, 5.0) is True
+    assert (slot.state, slot.seen, slot.fresh_until, slot.told) == (SlotState.IDLE, 5.0, 5.5, False)
     assert core.idle == 1
-    assert core.grow() is None  # full
+    assert [number for number, count in enumerate(slot.holds) if count] == [22]  # 3 s: 2**21 to 2**22 microseconds
+
+
+def test_put_keeps_nothing_that_is_retired() -> None:
+    core = pool()
+    slot = leased(core, "c")
+    slot.retire_at = 5.0
+    assert core.put(slot, 4.9) is True
+    slot = take(core, 4.95)
+    assert core.put(slot, 5.0) is False
+    assert (slot.state, core.idle) == (SlotState.LEASED, 0)
+    assert plain(core.release(slot, "", 5.0)) == [("Close", "c", "lifetime")]
+
+
+def test_nothing_is_taken_while_not_all_is_easy() -> None:
+    core = pool(max_size=1)
+    (slot,) = full(core)
+    request = waiting(core)
+    assert core.easy is False
+    assert core.put(slot, 1.0) is True
+    assert core.take(1.0) is None  # it is for who came first
+    assert plain(core.attend(1.0)) == [("Answer", request)]
+    assert (request.slot, core.easy) == (slot, True)
+
+
+@pytest.mark.parametrize("checks", [False, True])
+def test_with_a_check_nothing_is_fresh(checks: bool) -> None:
+    core = pool(check=print if checks else None)
+    slot = leased(core, "c")
+    core.put(slot, 3.0)
+    assert slot.fresh_until == (3.0 if checks else 3.5)
+
+
+# acquire
+
+
+@pytest.mark.parametrize("deadline", [None, 9.0])
+def test_acquire_gives_what_is_idle(deadline: float | None) -> None:
+    core = pool()
+    slot = idle(core, "c")
+    request = Request(1.0, deadline, thread=77)
+    slot.code, slot.thread = test_order.__code__, 5  # of who had it before
+    assert plain(core.acquire(request, 1.0)) == [("Answer", request)]
+    assert (request.slot, slot.state, slot.request, slot.seen, slot.used) == (slot, SlotState.LEASED, request, 1.0, 1)
+    assert (slot.code, slot.thread) == (None, 77)
+
+
+def test_who_does_not_queue_opens_one_himself() -> None:
+    core = pool(max_size=1)
+    request, late = Request(0.0, None), Request(0.0, None)
+    (slot,) = opening(core.acquire(request, 0.0))
+    assert (slot.state, slot.request, core.connecting) == (SlotState.OPENING, request, 0)
+    assert plain(core.acquire(late, 0.0)) == [("Answer", late)]
+    assert refused(late) == (Refusal.EXHAUSTED, None)
+    assert plain(core.opened(slot, "c", 1.0)) == [("Answer", request)]
+    assert (request.slot, slot.state, slot.seen, slot.used) == (slot, SlotState.LEASED, 1.0, 1)
+    assert core.figures["refused"] == 1
+    assert core.figures["borrow_waits"] == 0
+
+
+def test_who_does_not_queue_passes_nobody() -> None:
+    core = pool(max_size=2)
+    full(core)
+    first = waiting(core)
+    core.resize(core.options.changed(max_size=3), 0.0)
+    core._slots.pop()  # even if there is room
+    request = Request(0.0, None)
+    core.acquire(request, 0.0)
+    assert refused(request) == (Refusal.EXHAUSTED, None)
+    assert list(core._waiters) == [first]
+
+
+def test_who_queues_gets_one_opened_in_the_background() -> None:
+    core = pool()
+    request = Request(0.0, 9.0)
+    (slot,) = opening(core.acquire(request, 0.0))
+    assert (slot.request, core.waiting, core.connecting, core.easy) == (None, 1, 1, False)
+    assert plain(core.opened(slot, "c", 2.0)) == [("Answer", request)]
+    assert (request.slot, request.waited, core.waiting, core.easy) == (slot, 2.0, 0, True)
+    figures = core.figures
+    assert [figures[name] for name in ("borrow_waits", "handoffs", "borrows")] == [1, 1, 1]
+    assert figures["wait"] == {"count": 1, "buckets": {2.097152: 1}}
+
+
+def test_whatever_comes_first_is_for_who_waits_first() -> None:
+    core = pool(max_size=3)
+    slot = leased(core, "a")
+    ann, bob, cid = (waiting(core, timeout=timeout) for timeout in (30.0, 10.0, 20.0))
+    assert core.connecting == 2
+    core.put(slot, 1.0)
+    assert plain(core.attend(1.0)) == [("Answer", ann)]
+    first, second = (slot for slot in core.slots if slot.state == SlotState.OPENING)
+    assert plain(core.opened(second, "b", 1.0)) == [("Answer", bob)]
+    assert plain(core.opened(first, "c", 1.0)) == [("Answer", cid)]
+
+
+def test_one_that_is_retired_is_not_handed_over() -> None:
+    core = pool(max_size=2)
+    old, _ = full(core)
+    old.retire_at = 3.0
+    waiting(core)
+    core.put(old, 2.0)
+    actions = core.attend(3.0)
+    assert plain(actions[:1]) == [("Close", "c0", "lifetime")]
+    assert len(opening(actions)) == 1  # in its place
+
+
+@pytest.mark.parametrize(("concurrency", "expected"), [(1, 1), (2, 2), (9, 5)])
+def test_connect_concurrency(concurrency: int, expected: int) -> None:
+    core = pool(max_size=5, connect_concurrency=concurrency)
+    for _ in range(7):
+        waiting(core)
+    assert core.connecting == expected
+    slot = next(iter(core.slots))
+    assert len(opening(core.opened(slot, "c", 0.0))) == (expected < 5)
+
+
+@pytest.mark.parametrize("waiters", [1, 3])
+def test_no_more_are_opened_than_wait(waiters: int) -> None:
+    core = pool(max_size=9)
+    for _ in range(waiters):
+        waiting(core)
+    assert core.connecting == waiters
+
+
+def test_max_waiting() -> None:
+    core = pool(max_size=1, max_waiting=2)
+    full(core)
+    waiting(core)
+    waiting(core)
+    request = Request(0.0, 9.0)
+    assert plain(core.acquire(request, 0.0)) == [("Answer", request)]
+    assert refused(request) == (Refusal.QUEUE_FULL, None)
+    assert (core.figures["queue_full"], core.figures["refused"], core.waiting) == (1, 1, 2)
+    request = Request(0.0, None)  # he would not wait
+    core.acquire(request, 0.0)
+    assert refused(request) == (Refusal.EXHAUSTED, None)
+    assert core.figures["queue_full"] == 1
+
+
+# dead
+
+
+@pytest.mark.parametrize(("reason", "suspect"), [("dead", True), ("ping", True), ("reset", False)])
+def test_who_does_not_queue_replaces_a_dead_one_himself(reason: str, suspect: bool) -> None:
+    core = pool(max_size=2)
+    slot, other = idle(core, "a", "b")
+    request = Request(0.0, None)
+    core.acquire(request, 0.0)
+    actions = core.dead(slot, request, reason, 0.0)
+    assert plain(actions) == [("Close", "a", reason), ("Open", slot)]
+    assert (request.slot, slot.state, slot.connection, slot.request) == (None, SlotState.OPENING, None, request)
+    assert (other.fresh_until == ALWAYS) is suspect
+    assert core.figures["discards"][reason] == 1
+    assert plain(core.opened(slot, "c", 1.0)) == [("Answer", request)]
+    assert (slot.used, slot.connection, core.size) == (1, "c", 2)
+
+
+def test_what_was_borrowed_of_a_slot_is_counted_on_when_it_cannot_be_opened_anew() -> None:
+    core = pool()
+    slot = leased(core, "c")
+    core.put(slot, 1.0)
+    slot.resets = 1
+    request = Request(2.0, None)
+    core.acquire(request, 2.0)
+    core.dead(slot, request, "dead", 2.0)
+    assert core.failed(slot, OSError(), False, 2.0) == []
+    figures = core.figures
+    assert [figures[name] for name in ("borrows", "resets", "connect_errors", "size")] == [1, 1, 1, 0]
+    assert figures["hold"]["count"] == 1
+
+
+def test_whose_connection_is_dead_is_the_first_in_the_queue() -> None:
+    core = pool(max_size=2)
+    slot, other = full(core)
+    ann, bob = waiting(core), waiting(core)
+    core.put(slot, 1.0)
+    core.attend(1.0)
+    assert ann.slot is slot
+    actions = core.dead(slot, ann, "dead", 1.0)
+    assert plain(actions[:1]) == [("Close", "c0", "dead")]
+    assert len(opening(actions)) == 1
+    assert (list(core._waiters), ann.slot, ann.waited, core.easy) == ([ann, bob], None, None, False)
+    core.put(other, 2.0)
+    assert plain(core.attend(2.0)) == [("Answer", ann)]
+    figures = core.figures
+    assert figures["borrows"] == figures["wait"]["count"] == 3  # two without waiting, and hers
+    assert (figures["handoffs"], ann.waited) == (2, 2.0)
+
+
+def test_a_dead_one_of_a_closed_pool() -> None:
+    for deadline in (None, 9.0):
+        core = pool()
+        slot = idle(core, "c")
+        request = Request(0.0, deadline)
+        core.acquire(request, 0.0)
+        core.close(0.0)
+        assert plain(core.dead(slot, request, "dead", 0.0)) == [("Close", "c", "dead"), ("Answer", request)]
+        assert refused(request) == (Refusal.CLOSED, None)
+        assert core.size == 0
+
+
+def test_a_dead_one_that_was_given_up_already() -> None:
+    core = pool()
+    slot, other = idle(core, "a", "b")
+    request = Request(0.0, 9.0)
+    core.acquire(request, 0.0)
+    core.lost(slot, 0.0)
+    assert plain(core.dead(slot, request, "dead", 0.0)) == [("Answer", request)]
+    assert request.slot is other
+
+
+def test_a_dead_one_that_was_drained_is_not_replaced_by_one_that_is_drained() -> None:
+    core = pool()
+    slot = idle(core, "c")
+    request = Request(0.0, None)
+    core.acquire(request, 0.0)
+    core.drain(0.0)
+    actions = core.dead(slot, request, "dead", 0.0)
+    assert plain(actions[:1]) == [("Close", "c", "dead")]
+    (new,) = opening(actions)
+    assert new is not slot
+    assert plain(core.opened(new, "d", 0.0)) == [("Answer", request)]
+
+
+# opened and failed
 
 
 @pytest.mark.parametrize(
-    ("interval", "idle_for", "ping"),
-    [(10.0, 0.0, False), (10.0, 9.5, False), (10.0, 10.0, True), (10.0, 99.0, True), (0.0, 0.0, True)],
-)
-def test_an_idle_connection_has_to_answer_after_the_interval(interval: float, idle_for: float, ping: bool) -> None:
-    core = PoolCore(1, interval)
-    slot = in_state(SlotState.IDLE, core)
-    assert plain(core.acquire("ann", idle_for)) == [(Check, ping, slot)]
-    assert (slot.state, slot.request, core.idle) == (SlotState.CHECKING, "ann", 0)
-    assert plain(core.checked(slot, True, idle_for)) == [(Give, "ann", slot)]
-    assert (slot.state, slot.request, slot.used) == (SlotState.LEASED, "ann", 1)
-
-
-def test_the_interval_and_the_size_can_change() -> None:
-    core = PoolCore(1, INTERVAL)
-    slot = in_state(SlotState.IDLE, core)
-    core.max_size, core.validation_interval = 2, 1.0
-    assert plain(core.acquire("ann", 1.0)) == [(Check, True, slot)]
-    assert isinstance(core.acquire("bob", 1.0)[0], Open)
-    core.max_size = 1  # what is open stays, and nothing is added
-    assert plain(core.acquire("cid", 1.0)) == [(Fail, "No connection available", "cid")]
-
-
-def test_a_dead_connection_is_replaced_for_who_asked_and_then_closed() -> None:
-    core = PoolCore(1, INTERVAL)
-    slot = in_state(SlotState.CHECKING, core)
-    slot.used = 7
-    assert plain(core.checked(slot, False, 1.0)) == [(Open, slot), (Close, "c", "dead")]
-    assert (slot.state, slot.connection, slot.request, slot.used) == (SlotState.OPENING, None, "ann", 0)
-    assert plain(core.opened(slot, "d", 2.0)) == [(Give, "ann", slot)]
-
-
-def test_a_death_makes_the_connections_idle_before_it_suspect() -> None:
-    core = PoolCore(4, INTERVAL)
-    before, at, dead = (in_state(SlotState.IDLE, core) for _ in range(3))
-    at.idle_since = 3.0
-    core._idle.rotate(1)  # the dead one is the first that is looked at
-    assert plain(core.acquire("ann", 1.0)) == [(Check, False, dead)]
-    core.checked(dead, False, 3.0)
-    after = core.grow()
-    assert after is not None
-    core.opened(after.slot, "d", 3.5)
-    checks = [core.acquire(name, 4.0) for name in ("bob", "cid", "dan")]
-    assert [plain(actions)[0] for actions in checks] == [
-        (Check, True, before),
-        (Check, True, at),
-        (Check, False, after.slot),
-    ]
-
-
-def test_least_recently_used_first() -> None:
-    core = PoolCore(3, INTERVAL)
-    slots = [in_state(SlotState.IDLE, core) for _ in range(3)]
-    for time in range(9):
-        (action,) = core.acquire("ann", time)
-        assert isinstance(action, Check)
-        assert action.slot is slots[time % 3]
-        core.checked(action.slot, True, time)
-        core.release(action.slot, True)
-        core.reset_done(action.slot, True, time)
-    assert [slot.used for slot in slots] == [3, 3, 3]
-
-
-# Returning
-
-
-def test_a_returned_connection_is_reset_and_idle_again() -> None:
-    core = PoolCore(1, INTERVAL)
-    slot = in_state(SlotState.LEASED, core)
-    assert plain(core.release(slot, True)) == [(Reset, slot)]
-    assert (slot.state, core.idle) == (SlotState.RESETTING, 0)
-    assert core.reset_done(slot, True, 8.0) == []
-    assert (slot.state, slot.idle_since, slot.request, core.idle) == (SlotState.IDLE, 8.0, None, 1)
-
-
-def test_one_that_cannot_be_used_again_is_closed_and_its_place_is_free() -> None:
-    core = PoolCore(1, INTERVAL)
-    slot = in_state(SlotState.LEASED, core)
-    assert plain(core.release(slot, False)) == [(Close, "c", "not usable")]
-    assert (slot.state, core.size) == (SlotState.GONE, 0)
-    assert isinstance(core.acquire("bob", 0.0)[0], Open)
-
-
-def test_one_that_cannot_be_reset_is_closed_and_its_place_is_free() -> None:
-    core = PoolCore(1, INTERVAL)
-    slot = in_state(SlotState.RESETTING, core)
-    assert plain(core.reset_done(slot, False, 0.0)) == [(Close, "c", "reset failed")]
-    assert (slot.state, core.size) == (SlotState.GONE, 0)
-    assert isinstance(core.acquire("bob", 0.0)[0], Open)
-
-
-@pytest.mark.parametrize(
-    ("state", "connection"),
-    [(SlotState.OPENING, None), (SlotState.CHECKING, "c"), (SlotState.LEASED, "c"), (SlotState.RESETTING, "c")],
-)
-def test_a_failed_action_frees_the_place_and_leaves_the_connection_to_the_shell(
-    state: str, connection: str | None
-) -> None:
-    core = PoolCore(1, INTERVAL)
-    slot = in_state(state, core)
-    assert core.failed(slot) == connection
-    assert (slot.state, core.size, core.idle) == (SlotState.GONE, 0, 0)
-    assert isinstance(core.acquire("bob", 0.0)[0], Open)
-
-
-@pytest.mark.parametrize("state", [SlotState.IDLE, SlotState.GONE])
-def test_an_action_that_failed_behind_its_report_changes_nothing(state: str) -> None:
-    core = PoolCore(1, INTERVAL)
-    slot = in_state(state, core)
-    size = core.size
-    assert core.failed(slot) is None
-    assert (slot.state, core.size) == (state, size)
-
-
-@pytest.mark.parametrize(
-    ("state", "connection", "size"),
+    ("lifetime", "longest", "jitter", "random", "expected"),
     [
-        (SlotState.OPENING, None, 1),
-        (SlotState.CHECKING, "c", 1),
-        (SlotState.LEASED, "c", 1),
-        (SlotState.RESETTING, "c", 1),
-        (SlotState.IDLE, None, 2),
-        (SlotState.GONE, None, 1),
+        (0, NEVER, 0.1, 1.0, NEVER),
+        (100, NEVER, 0.0, 1.0, 105.0),
+        (100, NEVER, 0.1, 0.0, 105.0),
+        (100, NEVER, 0.1, 1.0, 95.0),
+        (100, NEVER, 0.5, 0.5, 80.0),
+        (100, 60.0, 0.1, 0.5, 62.0),
+        (0, 60.0, 0.0, 0.5, 65.0),
     ],
 )
-def test_a_cancelled_request_gives_its_place_back(state: str, connection: str | None, size: int) -> None:
-    """Wherever it had come to; one that was served and has ended has no place any more."""
-    core = PoolCore(2, INTERVAL)
-    other = in_state(SlotState.LEASED, core, "bob")
-    slot = in_state(state, core)
-    for expected in (connection, None):  # the second time there is nothing to cancel
-        assert core.cancel(ANN) == expected
-        assert (slot.state == SlotState.IDLE) == (state == SlotState.IDLE)
-        assert (other.state, core.size) == (SlotState.LEASED, size)
+def test_lifetime(lifetime: float, longest: float, jitter: float, random: float, expected: float) -> None:
+    core = pool(random, max_lifetime=lifetime, lifetime_jitter=jitter)
+    core.longest_life = longest
+    assert idle(core, "c", now=5.0).retire_at == pytest.approx(expected)
 
 
-def test_nobody_cancels_nothing() -> None:
-    core = PoolCore(2, INTERVAL)
-    grown = core.grow()
-    assert grown is not None
-    assert core.cancel(None) is None
-    assert (grown.slot.state, core.size) == (SlotState.OPENING, 1)
+def test_a_success_ends_the_pause_for_all() -> None:
+    core = pool(background=True, min_size=2)
+    first, second = opening(core.start(0.0))
+    core.failed(first, OSError(), False, 0.0)
+    core.failed(second, OSError(), False, 0.0)
+    request = Request(0.0, None)
+    (slot,) = opening(core.acquire(request, 0.0))
+    actions = core.opened(slot, "c", 0.0)
+    assert plain(actions[:1]) == [("Answer", request)]
+    assert len(opening(actions)) == 1  # the second of min_size
+    assert core.last_error is None
 
 
-@pytest.mark.parametrize("state", STATES)
-def test_only_a_leased_connection_can_be_lost(state: str) -> None:
-    core = PoolCore(1, INTERVAL)
-    slot = in_state(state, core)
-    core.lost(slot)
-    leased = state == SlotState.LEASED
-    assert (slot.state, core.size) == (
-        SlotState.GONE if leased else state,
-        0 if leased or state == SlotState.GONE else 1,
-    )
+@pytest.mark.parametrize(("random", "share"), [(0.0, 0.5), (1.0, 1.0), (0.5, 0.75)])
+def test_backoff(random: float, share: float) -> None:
+    core = pool(random, min_size=1, backoff=0.05, max_backoff=5)
+    (slot,) = opening(core.start(0.0))
+    now = 0.0
+    for delay in (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0):
+        assert core.failed(slot, OSError(), False, now) == []
+        due = core.due(now)
+        assert due == pytest.approx(now + delay * share)
+        assert core.tick(due - 0.001) == []
+        now = due
+        (slot,) = opening(core.tick(now))
+    core.opened(slot, "c", now)
+    slot = take(core, now)
+    actions = core.release(slot, "error", now)
+    (slot,) = opening(actions)
+    core.failed(slot, OSError(), False, now)
+    assert core.due(now) == pytest.approx(now + 0.05 * share)
 
 
-# The end
+def test_backoff_has_no_end_and_no_overflow() -> None:
+    core = pool(min_size=1)
+    (slot,) = opening(core.start(0.0))
+    for now in range(0, 20_000, 10):
+        core.failed(slot, OSError(), False, now)
+        (slot,) = opening(core.tick(now + 5.0))
+    assert core.figures["connect_errors"] == 2000
 
 
-def test_close_closes_the_idle_ones_and_refuses_everybody() -> None:
-    core = PoolCore(3, INTERVAL)
-    for name in ("c", "d"):
-        action = core.grow()
-        assert action is not None
-        core.opened(action.slot, name, 0.0)
-    assert plain(core.close()) == [(Close, "c", "pool closed"), (Close, "d", "pool closed")]
-    assert (core.closed, core.size, core.idle) == (True, 0, 0)
-    assert core.close() == []
-    assert core.grow() is None
-    assert plain(core.acquire("ann", 0.0)) == [(Fail, "Pool is closed", "ann")]
+@pytest.mark.parametrize(("most", "expected"), [(5, IMPATIENCE), (0.2, 0.2)])
+def test_while_somebody_waits_attempts_are_more_frequent(most: float, expected: float) -> None:
+    core = pool(min_size=1, max_size=1, backoff=0.1, max_backoff=most)
+    (slot,) = opening(core.start(0.0))
+    for _ in range(9):
+        core.failed(slot, OSError(), False, 0.0)
+        core._retry_at = ALWAYS
+        (slot,) = opening(core.tick(0.0))
+    core.failed(slot, OSError(), False, 0.0)
+    assert core.due(0.0) == most
+    waiting(core, now=0.0)
+    assert core.due(0.0) == expected
+    (slot,) = opening(core.tick(expected))
+    core.failed(slot, OSError(), False, expected)
+    assert core.due(expected) == 2 * expected
 
 
-CLOSED = (Close, "c", "pool closed")
-REFUSED = (Fail, "Pool is closed", "ann")
+def test_an_error_is_no_bodys_end() -> None:
+    core = pool(max_size=1)
+    request = waiting(core)
+    error = OSError("no route")
+    (slot,) = core.slots
+    assert core.failed(slot, error, False, 0.0) == []
+    assert (slot.state, core.size, core.waiting) == (SlotState.GONE, 0, 1)
+    assert plain(core.withdraw(request, Refusal.TIMEOUT, 30.0)[:1]) == [("Answer", request)]
+    assert (request.refusal, request.error) == (Refusal.TIMEOUT, error)
 
 
-@pytest.mark.parametrize(
-    ("state", "request_", "report", "expected"),
-    [
-        (SlotState.OPENING, "ann", lambda core, slot: core.opened(slot, "c", 0.0), [CLOSED, REFUSED]),
-        (SlotState.OPENING, None, lambda core, slot: core.opened(slot, "c", 0.0), [CLOSED]),
-        (SlotState.CHECKING, "ann", lambda core, slot: core.checked(slot, True, 0.0), [CLOSED, REFUSED]),
-        (SlotState.CHECKING, "ann", lambda core, slot: core.checked(slot, False, 0.0), [CLOSED, REFUSED]),
-        (SlotState.LEASED, "ann", lambda core, slot: core.release(slot, True), [CLOSED]),
-        (SlotState.LEASED, "ann", lambda core, slot: core.release(slot, False), [(Close, "c", "not usable")]),
-        (SlotState.RESETTING, "ann", lambda core, slot: core.reset_done(slot, True, 0.0), [CLOSED]),
-        (
-            SlotState.RESETTING,
-            "ann",
-            lambda core, slot: core.reset_done(slot, False, 0.0),
-            [(Close, "c", "reset failed")],
-        ),
-    ],
-    ids=["opened", "grown", "alive", "dead", "released", "released broken", "reset", "reset failed"],
-)
-def test_what_comes_back_to_a_closed_pool_is_closed(
-    state: str, request_: str | None, report: Report, expected: list[tuple[Any, ...]]
-) -> None:
-    core = PoolCore(1, INTERVAL)
-    slot = in_state(state, core, request_)
-    assert core.close() == []
-    assert plain(report(core, slot)) == expected
-    assert (slot.state, core.size) == (SlotState.GONE, 0)
+def test_a_refused_login_is_told_to_everybody_at_once() -> None:
+    core = pool(max_size=3, min_size=2)
+    ann, bob = waiting(core), waiting(core)
+    ready = Request(0.0, 9.0)
+    core.await_ready(ready, 0.0)
+    error = OSError("access denied")
+    slot = next(iter(core.slots))
+    assert plain(core.failed(slot, error, True, 0.0)) == [("Answer", ann), ("Answer", bob), ("Answer", ready)]
+    for request in (ann, bob, ready):
+        assert (request.refusal, request.error) == (Refusal.LOGIN, error)
+    assert (core.waiting, core.easy, core.figures["refused"]) == (0, True, 3)
 
 
-# Reports that cannot be true
-
-REPORTS: dict[str, tuple[Report, set[str]]] = {
-    "opened": (lambda core, slot: core.opened(slot, "d", 0.0), {SlotState.OPENING}),
-    "alive": (lambda core, slot: core.checked(slot, True, 0.0), {SlotState.CHECKING}),
-    "dead": (lambda core, slot: core.checked(slot, False, 0.0), {SlotState.CHECKING}),
-    "released": (lambda core, slot: core.release(slot, True), {SlotState.LEASED}),
-    "released broken": (lambda core, slot: core.release(slot, False), {SlotState.LEASED}),
-    "reset": (lambda core, slot: core.reset_done(slot, True, 0.0), {SlotState.RESETTING}),
-    "reset failed": (lambda core, slot: core.reset_done(slot, False, 0.0), {SlotState.RESETTING}),
-}
+def test_who_opened_for_himself_gets_the_error_himself() -> None:
+    core = pool()
+    request = Request(0.0, None)
+    (slot,) = opening(core.acquire(request, 0.0))
+    assert core.failed(slot, OSError(), True, 0.0) == []
+    assert (request.refusal, core.size) == ("", 0)
 
 
-@pytest.mark.parametrize("name", REPORTS)
-@pytest.mark.parametrize("state", STATES)
-def test_each_report_is_possible_in_its_states_only(name: str, state: str) -> None:
-    report, possible = REPORTS[name]
-    core = PoolCore(1, INTERVAL)
-    slot = in_state(state, core)
-    assert slot.state == state
-    if state in possible:
-        report(core, slot)
-        assert slot.state != state
-    else:
-        with pytest.raises(PoolStateError, match=f"slot that is {state}"):
-            report(core, slot)
-        assert slot.state == state
+def test_failed_for_a_slot_that_is_gone() -> None:
+    core = pool()
+    request = Request(0.0, None)
+    (slot,) = opening(core.acquire(request, 0.0))
+    core.cancel(request, 0.0)
+    core.failed(slot, OSError(), False, 0.0)
+    assert core.figures["connect_errors"] == 1
+    assert plain(core.opened(slot, "c", 0.0)) == [("Close", "c", "closed")]
+    assert core.size == 0
 
 
-def test_actions_show_what_they_are() -> None:
-    assert repr(Fail("ann", "No connection available")) == "Fail(reason='No connection available', request='ann')"
+@pytest.mark.parametrize("asks", [False, True])
+def test_opened_too_late(asks: bool) -> None:
+    core = pool()
+    request = Request(0.0, None)
+    action = core.grow(request if asks else None)
+    assert action is not None
+    core.close(0.0)
+    answers = [("Answer", request)] if asks else []
+    assert plain(core.opened(action.slot, "c", 0.0)) == [("Close", "c", "closed"), *answers]
+    assert request.refusal == (Refusal.CLOSED if asks else "")
+    assert (core.size, core.figures["discards"]["closed"]) == (0, 1)
 
 
-# All of it in any order
+@pytest.mark.parametrize("asks", [False, True])
+def test_opened_before_a_drain_that_came_meanwhile(asks: bool) -> None:
+    core = pool(min_size=0 if asks else 1)
+    request = Request(0.0, None)
+    action = core.grow(request if asks else None)
+    assert action is not None
+    core.drain(0.0)
+    actions = core.opened(action.slot, "c", 0.0)
+    assert plain(actions[:1]) == [("Close", "c", "drained")]
+    (new,) = opening(actions)
+    assert new.request is (request if asks else None)
 
 
-class Shell(RuleBasedStateMachine):
-    """A shell whose actions end in any order and any way, and a model of what the core may answer."""
-
-    @initialize(size=st.integers(1, 4), interval=st.sampled_from((0.0, 3.0)))
-    def begin(self, size: int, interval: float) -> None:
-        self.core = PoolCore(size, interval)
-        self.now = 0.0
-        self.closed = False
-        self.last_death = -1.0
-        self.requests = 0
-        self.waiting: set[int] = set()  # requests without an answer
-        self.actions: list[Action] = []  # Open, Check and Reset that are under way
-        self.leased: list[Slot] = []
-        self.idle: deque[tuple[Slot, float]] = deque()  # in the order in which they became idle
-        self.open: set[int] = set()  # connections that are not closed
-        self.connections = 0
-
-    # What the core answers
-
-    def take(self, actions: list[Action]) -> None:
-        for action in actions:
-            assert isinstance(action, (Fail, Close)) or not self.closed
-            if isinstance(action, Give):
-                self.waiting.remove(action.request)
-                self.leased.append(action.slot)
-            elif isinstance(action, Fail):
-                self.waiting.remove(action.request)
-            elif isinstance(action, Close):
-                self.open.remove(action.connection)
-            else:
-                self.actions.append(action)
-
-    def pick(self, data: st.DataObject, *kinds: type[Action]) -> Slot:
-        """An action of these kinds that ends now."""
-        action = data.draw(st.sampled_from([one for one in self.actions if isinstance(one, kinds)]))
-        self.actions.remove(action)
-        return action.slot  # type: ignore[attr-defined,no-any-return]
-
-    def connection(self) -> int:
-        self.connections += 1
-        self.open.add(self.connections)
-        return self.connections
-
-    def under_way(self, *kinds: type[Action]) -> bool:
-        return any(isinstance(action, kinds) for action in self.actions)
-
-    # What may happen
-
-    @rule(seconds=st.sampled_from((0.5, 2.0, 3.0)))
-    def time_passes(self, seconds: float) -> None:
-        self.now += seconds
-
-    @rule()
-    def acquire(self) -> None:
-        size = self.core.size
-        self.requests += 1
-        self.waiting.add(self.requests)
-        (action,) = self.core.acquire(self.requests, self.now)
-        if self.idle:
-            slot, since = self.idle.popleft()
-            ping = since <= self.last_death or self.now - since >= self.core.validation_interval
-            assert plain([action]) == [(Check, ping, slot)]
-        elif size < self.core.max_size and not self.closed:
-            assert isinstance(action, Open)
-        else:
-            assert isinstance(action, Fail)
-            assert action.reason == ("Pool is closed" if self.closed else "No connection available")
-        self.take([action])
-
-    @rule()
-    def grow(self) -> None:
-        room = self.core.size < self.core.max_size and not self.closed
-        action = self.core.grow()
-        assert (action is not None) == room
-        self.take([action] if action else [])
-
-    @precondition(lambda self: self.under_way(Open))
-    @rule(data=st.data())
-    def opened(self, data: st.DataObject) -> None:
-        slot = self.pick(data, Open)
-        asked = slot.request is not None
-        self.take(self.core.opened(slot, self.connection(), self.now))
-        if not asked and not self.closed:
-            self.idle.append((slot, self.now))
-
-    @precondition(lambda self: self.under_way(Check))
-    @rule(data=st.data(), alive=st.booleans())
-    def checked(self, data: st.DataObject, alive: bool) -> None:
-        self.take(self.core.checked(self.pick(data, Check), alive, self.now))
-        if not alive and not self.closed:
-            self.last_death = self.now
-
-    @precondition(lambda self: self.under_way(Reset))
-    @rule(data=st.data(), ok=st.booleans())
-    def reset_done(self, data: st.DataObject, ok: bool) -> None:
-        slot = self.pick(data, Reset)
-        self.take(self.core.reset_done(slot, ok, self.now))
-        if ok and not self.closed:
-            self.idle.append((slot, self.now))
-
-    @precondition(lambda self: self.actions)
-    @rule(data=st.data())
-    def failed(self, data: st.DataObject) -> None:
-        """The action raised: the exception is the answer, and the shell closes what there was."""
-        slot = self.pick(data, Open, Check, Reset)
-        assert self.core.failed(slot) == slot.connection
-        assert self.core.failed(slot) is None
-        self.give_up(slot)
-
-    @precondition(lambda self: self.requests)
-    @rule(data=st.data())
-    def cancel(self, data: st.DataObject) -> None:
-        """Whoever asked, at any time, wants nothing any more; his action is not ended, nor his lease."""
-        request = data.draw(st.integers(1, self.requests))
-        held = [slot for slot in self.core._slots if slot.request == request]
-        connection = self.core.cancel(request)
-        assert connection == (held[0].connection if held else None)
-        self.give_up(*held)
-
-    @precondition(lambda self: self.leased or self.actions)
-    @rule(data=st.data())
-    def lost(self, data: st.DataObject) -> None:
-        """The handle of a slot was collected; that it is still leased is not known to who says so."""
-        slots = self.leased + [action.slot for action in self.actions]  # type: ignore[attr-defined]
-        slot = data.draw(st.sampled_from(slots))
-        self.core.lost(slot)
-        if slot in self.leased:
-            self.give_up(slot)
-
-    def give_up(self, *slots: Slot) -> None:
-        """The core forgot these slots, and the shell closes what they had."""
-        for slot in slots:
-            self.waiting.discard(slot.request)
-            self.open.discard(slot.connection)
-        self.leased = [slot for slot in self.leased if slot not in slots]
-        self.actions = [action for action in self.actions if action.slot not in slots]  # type: ignore[attr-defined]
-
-    @precondition(lambda self: self.leased)
-    @rule(data=st.data(), usable=st.booleans())
-    def release(self, data: st.DataObject, usable: bool) -> None:
-        slot = data.draw(st.sampled_from(self.leased))
-        self.leased.remove(slot)
-        self.take(self.core.release(slot, usable))
-
-    @precondition(lambda self: self.requests > 5)
-    @rule()
-    def close(self) -> None:
-        self.closed = True
-        self.take(self.core.close())
-        self.idle.clear()
-
-    # What always holds
-
-    @invariant()
-    def every_slot_is_where_its_state_says(self) -> None:
-        core = self.core
-        expected = {
-            SlotState.OPENING: {action.slot for action in self.actions if isinstance(action, Open)},
-            SlotState.IDLE: {slot for slot, _ in self.idle},
-            SlotState.CHECKING: {action.slot for action in self.actions if isinstance(action, Check)},
-            SlotState.LEASED: set(self.leased),
-            SlotState.RESETTING: {action.slot for action in self.actions if isinstance(action, Reset)},
-            SlotState.GONE: set(),
-        }
-        for state, slots in expected.items():
-            assert {slot for slot in core._slots if slot.state == state} == slots
-            assert core.count(state) == len(slots)
-        assert list(core._idle) == [slot for slot, _ in self.idle]
-        assert core.size == len(self.actions) + len(self.leased) + core.idle <= core.max_size
-
-    @invariant()
-    def every_open_connection_has_one_slot(self) -> None:
-        assert sorted(slot.connection for slot in self.core._slots if slot.connection is not None) == sorted(self.open)
-
-    @invariant()
-    def whoever_waits_has_one_slot_that_works_for_it(self) -> None:
-        done = (SlotState.LEASED, SlotState.RESETTING)
-        asked = [slot.request for slot in self.core._slots if slot.request is not None]
-        assert len(asked) == len(set(asked))
-        assert {slot.request for slot in self.core._slots if slot.state not in done} - {None} == self.waiting
-        assert all(slot.request is not None for slot in self.core._slots if slot.state in done)
-
-    def teardown(self) -> None:
-        """After everything has come to an end, the pool is as large as it ever was."""
-        if not hasattr(self, "core"):
-            return
-        while self.actions:
-            action = self.actions.pop()
-            if isinstance(action, Open):
-                self.take(self.core.opened(action.slot, self.connection(), self.now))
-            elif isinstance(action, Check):
-                self.take(self.core.checked(action.slot, True, self.now))
-        assert not self.waiting
-        for slot in [slot for slot in self.core._slots if slot.state == SlotState.LEASED]:
-            self.core.release(slot, True)
-        for slot in [slot for slot in self.core._slots if slot.state == SlotState.RESETTING]:
-            self.core.reset_done(slot, True, self.now)
-        assert self.core.size == self.core.idle
-        answers = [type(self.core.acquire(number, self.now)[0]) for number in range(self.core.max_size + 1)]
-        served = 0 if self.closed else self.core.max_size
-        assert [answer is Fail for answer in answers] == [number >= served for number in range(len(answers))]
-
-
-Shell.TestCase.settings = settings(max_examples=400, stateful_step_count=40, deadline=None)
-TestShell = Shell.TestCase
+def test_a_place_that_a_drain_freed_is_for_who_waits() -> None:
+    core = pool(max_size=1)
+    request, other = Request(0.0, None), Request(0.0, 9.0)
+    (slot,) = opening(core.acquire(request, 0.0))
+    core.suspend(False)
+    core.acquire(other, 0.0)
+    core.drain(0.0)
+    actions = core.opened(slot, "c", 0.0)
+    assert request.refusal == Refusal.SUSPENDED
+    assert len(opening(actions)) == 1

@@ -1,0 +1,49 @@
+"""What the failures of connections say of the server, and of the way there."""
+
+from __future__ import annotations
+
+from mariadb_protocol import ProtocolError
+
+from ...exceptions import Error, LostConnectionError
+
+# Errors of a login that the next attempt will meet as well.
+REFUSED_LOGINS = frozenset((1044, 1045, 1049, 1524, 1698, 2026, 2061, 3118, 4151))
+
+
+def is_refusal(error: BaseException) -> bool:
+    """The server refuses the login: nobody need wait for another attempt."""
+    return isinstance(error, Error) and error.errno in REFUSED_LOGINS
+
+
+class Pipeline:
+    """Whether all of a reset is sent at once, and its answers are read when the connection is borrowed again."""
+
+    __slots__ = ("_doubts", "_usable")
+
+    def __init__(self) -> None:
+        self._doubts = 0  # resets in a row that failed
+        self._usable = True
+
+    def wanted(self, mode: bool | str, mariadb: bool) -> bool:
+        """It is.
+
+        Args:
+            mode: option `pipeline_reset`.
+            mariadb: the server says that it is a MariaDB.
+        """
+        return mariadb and self._usable if mode == "auto" else bool(mode)
+
+    def answered(self) -> None:
+        """A reset has come to its end."""
+        self._doubts = 0
+
+    def failed(self, error: Error) -> str:
+        """A reset has ended with an error; returns why the connection is given up, one of `stats.DISCARDS`."""
+        cause = error.__cause__
+        if isinstance(error, LostConnectionError) and not isinstance(cause, TimeoutError):
+            return "dead"
+        self._doubts += 1
+        # Whoever is there does not take commands together. Other errors, twice in a row, say so too.
+        if self._doubts > 1 or (isinstance(cause, ProtocolError) and not isinstance(error, LostConnectionError)):
+            self._usable = False
+        return "reset"
