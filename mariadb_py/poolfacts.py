@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from sys import is_finalizing
+
 from .core.options import MAX_POOL_SIZE, ConnectOptions, PoolOptions
 from .core.pool.stats import prometheus
 from .exceptions import ProgrammingError
@@ -38,7 +41,8 @@ class PoolFacts:
     def set_config(self, **keywords: Any) -> None:
         """Set how connections are opened from now on, and options of the pool; what is open stays as it is.
 
-        The keywords of connections replace all earlier ones; options of the pool that are not given stay.
+        The keywords of connections replace all earlier ones; options of the pool that are not given stay. None takes a
+        hook away.
 
         Raises:
             TypeError: a keyword is unknown, or a value has the wrong type.
@@ -96,9 +100,19 @@ class PoolFacts:
         with self._lock:
             return self._core.figures
 
-    def prometheus(self) -> str:
-        """What `stats()` returns, in the text format of Prometheus; sums are those of the buckets' upper bounds."""
-        return prometheus(self._own.name or "", self.stats())
+    def prometheus(self, *others: PoolFacts) -> str:
+        """What `stats()` returns, in the text format of Prometheus; sums are those of the buckets' upper bounds.
+
+        Args:
+            *others: pools that shall be in the same text, which names each metric once.
+
+        Raises:
+            ProgrammingError: several of the pools have the same name, or none.
+        """
+        figures = {pool.pool_name: pool.stats() for pool in (self, *others)}
+        if len(figures) <= len(others):
+            raise ProgrammingError("pools in the same text need names to tell them apart")
+        return prometheus(figures)
 
     @property
     def pool_name(self) -> str:
@@ -128,6 +142,16 @@ class PoolFacts:
     def connection_count(self) -> int:
         """Connections that are open, idle or borrowed; 0 once the pool is closed."""
         return 0 if self._core.closed else self._core.size
+
+    def __del__(self) -> None:
+        core = getattr(self, "_core", None)
+        if core is None or core.closed or not core.size or is_finalizing():
+            return
+        unclosed = f"unclosed {self!r}"
+        for slot in core.slots:
+            if slot.connection is not None:
+                slot.connection.drop()
+        warnings.warn(unclosed, ResourceWarning, source=self, stacklevel=2)
 
     def __repr__(self) -> str:
         core = self._core

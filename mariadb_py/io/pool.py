@@ -24,6 +24,7 @@ from ..core.restore import finish_restore, is_pending, learn, restore, send_rest
 from ..exceptions import Error, PoolError
 from .dial import LONGEST_WAIT
 from .link import Link
+from .linkstate import LinkState
 from .threads import (
     allocate_lock,
     allocate_rlock,
@@ -104,6 +105,10 @@ class LinkPool:
             if slot is None:
                 raise PoolError("no slot was given")
             slot.request = request
+            if slot.peek is None and self._core.idle and not answered(slot):
+                request.slot = slot
+                self._do(self._core.exchange, slot, request, answered)
+                slot = request.slot
             wrong = self._what_is_wrong(slot, request.deadline)
             if not wrong:
                 return slot
@@ -465,6 +470,12 @@ class LinkPool:
         self._do(self._core.close)
         with suppress(RuntimeError):  # the keeper is awake, or there is none
             self._alarm.release()
+
+
+def answered(slot: Slot) -> bool:
+    """There is an answer, or will be none, to the reset of this connection."""
+    link: LinkState[Any] = slot.connection
+    return not link.silent() or not is_pending(link.core)
 
 
 def _keep(pool: ref[LinkPool], alarm: Any) -> None:

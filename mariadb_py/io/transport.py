@@ -304,7 +304,13 @@ class Transport:
 
     def close(self) -> None:
         """Close the socket."""
+        self._readable = _gone
         self._sock.close()
+
+
+def _gone(timeout: float | None = None) -> bool:
+    """Instead of a look at a descriptor that may be another socket's by now: there is the end of the stream."""
+    return True
 
 
 def _tighter(timeout: float | None, name: str, since: float, deadline: float | None) -> tuple[float | None, str]:

@@ -134,6 +134,31 @@ class PoolCore(Upkeep):
             return Refusal.QUEUE_FULL
         return ""
 
+    def exchange(self, slot: Slot, request: Request, answered: Callable[[Slot], bool], now: float) -> list[Action]:
+        """Whoever was given this slot finds its reset unanswered: the one that has been idle longest may be better.
+
+        Args:
+            slot: what he was given.
+            request: who he is; `request.slot` is what he gets instead.
+            answered: says of a slot whose reset was sent whether there is an answer; waits for nothing.
+            now: the time.
+        """
+        try:
+            other = self._idle.popleft()
+        except IndexError:
+            return []
+        if other.peek is None and not answered(other):
+            self._idle.appendleft(other)
+            return []
+        other.seen = now
+        other.used += 1
+        self._give(request, other)
+        self.stats.borrows -= 1  # it was not
+        slot.request = None
+        slot.state = SlotState.IDLE
+        self._idle.append(slot)
+        return self._proceed(now)
+
     def dead(self, slot: Slot, request: Request, reason: str, now: float) -> list[Action]:
         """Whoever was given this slot found its connection unusable, before he used it.
 

@@ -140,7 +140,7 @@ class PoolOptions:
 
         Args:
             keywords: all keywords.
-            present: what holds where nothing is given; None: the defaults.
+            present: what holds where nothing is given, but for a hook that is given as None; None: the defaults.
             service: the defaults are those of `create_pool()`.
 
         Raises:
@@ -149,7 +149,8 @@ class PoolOptions:
         """
         own = {keyword: value for keyword, value in keywords.items() if keyword in POOL_BY_NAME}
         accepted = accept_all(POOL_BY_NAME, own)
-        options = present.changed(**accepted) if present is not None else cls(accepted, service)
+        gone = {key: None for key, value in own.items() if value is None and POOL_BY_NAME[key].types == FUNCTION}
+        options = present.changed(**accepted, **gone) if present is not None else cls(accepted, service)
         return options, {keyword: value for keyword, value in keywords.items() if keyword not in own}
 
 

@@ -100,29 +100,39 @@ def _histogram(counts: Sequence[int]) -> dict[str, Any]:
 GAUGES = ("size", "idle", "active", "connecting", "waiting", "min_size", "max_size")
 
 
-def prometheus(pool_name: str, figures: Mapping[str, Any]) -> str:
-    """What `Stats.snapshot` returns, in the text format of Prometheus."""
-    label = 'pool="' + pool_name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+def prometheus(pools: Mapping[str, Mapping[str, Any]]) -> str:
+    """What `Stats.snapshot` returns, in the text format of Prometheus.
+
+    Args:
+        pools: by the pools' names.
+    """
+    named = [(_label(name), figures) for name, figures in pools.items()]
     lines: list[str] = []
     for name in GAUGES:
-        lines += [f"# TYPE mariadb_pool_{name} gauge", f"mariadb_pool_{name}{{{label}}} {figures[name]}"]
+        lines.append(f"# TYPE mariadb_pool_{name} gauge")
+        lines += [f"mariadb_pool_{name}{{{label}}} {figures[name]}" for label, figures in named]
     for name in ("borrows", "resets", "resets_skipped", *COUNTERS):
-        lines += [
-            f"# TYPE mariadb_pool_{name}_total counter",
-            f"mariadb_pool_{name}_total{{{label}}} {figures[name]}",
-        ]
+        lines.append(f"# TYPE mariadb_pool_{name}_total counter")
+        lines += [f"mariadb_pool_{name}_total{{{label}}} {figures[name]}" for label, figures in named]
     lines.append("# TYPE mariadb_pool_discards_total counter")
     lines += [
         f'mariadb_pool_discards_total{{{label},reason="{reason}"}} {count}'
+        for label, figures in named
         for reason, count in figures["discards"].items()
     ]
     for name in TIMES:
-        lines += _histogram_lines(f"mariadb_pool_{name}_seconds", label, figures[name])
+        lines.append(f"# TYPE mariadb_pool_{name}_seconds histogram")
+        for label, figures in named:
+            lines += _histogram_lines(f"mariadb_pool_{name}_seconds", label, figures[name])
     return "\n".join(lines) + "\n"
 
 
+def _label(pool_name: str) -> str:
+    return 'pool="' + pool_name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+
+
 def _histogram_lines(name: str, label: str, histogram: Mapping[str, Any]) -> list[str]:
-    lines = [f"# TYPE {name} histogram"]
+    lines = []
     buckets = histogram["buckets"]
     most = sum(bound * count for bound, count in buckets.items())  # each time as long as its bucket allows
     total = 0

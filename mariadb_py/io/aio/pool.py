@@ -24,7 +24,7 @@ from ...core.pool.verdict import Pipeline, is_refusal
 from ...core.restore import finish_restore, is_pending, learn, restore, send_restore
 from ...exceptions import Error, PoolError
 from ..dial import LONGEST_WAIT
-from ..pool import GOODBYE_TIMEOUT
+from ..pool import GOODBYE_TIMEOUT, answered
 from ..threads import monotonic
 from .link import Link
 from .waiter import Waiter, task_id, task_name
@@ -103,6 +103,9 @@ class LoopPool:
                         raise PoolError("no slot was given")
                 slot.request = request
                 request.slot = slot
+                if slot.peek is None and self._core.idle and not answered(slot):
+                    self._do(self._core.exchange, slot, request, answered)
+                    slot = request.slot
                 if slot.peek is not None and monotonic() < slot.fresh_until and slot.peek():
                     return slot
                 wrong = await self._what_is_wrong(slot, request.deadline)

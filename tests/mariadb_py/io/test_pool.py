@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -9,13 +11,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 import mariadb_py
-from mariadb_py import PoolError, PoolTimeout
+from mariadb_py import ConnectionPool, PoolError, PoolTimeout
 from mariadb_py.core.pool.actions import Answer, Check, Close, Open
 from mariadb_py.core.pool.core import NEW
 from mariadb_py.core.pool.slot import SlotState
 from mariadb_py.io import pool as shell
 from mariadb_py.io.link import Link
 from mariadb_py.io.pool import LinkPool, Waiter
+from mariadb_py.testing import temp_server
 from tests.mariadb_py.core.pool.cores import examined
 from tests.support.listener import listening, silent
 from tests.support.pool import PATIENCE, Pools, borrow_all, run, value, wait_for
@@ -24,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from mariadb_py import ConnectionPool
     from mariadb_py.testing import TempServer
     from tests.support.listener import Caller
 
@@ -47,6 +49,34 @@ def test_a_waiter_is_woken_before_he_waits() -> None:
     before = time.monotonic()
     waiter.wait(0.1)
     assert time.monotonic() - before >= 0.1
+
+
+# Resets that are not answered yet
+
+
+@pytest.mark.parametrize("order", ["fifo", "lifo"])
+def test_a_borrower_need_not_wait_for_the_reset_of_another_connection(order: str) -> None:
+    with temp_server() as own, ConnectionPool(pool_name="late", pool_size=2, order=order, **own.connect_args) as pool:
+        early, late = pool.get_connection(), pool.get_connection()
+        numbers = early.connection_id, late.connection_id
+        slot = early._slot
+        early.close()
+        wait_for(lambda: shell.answered(slot))
+        if order == "fifo":  # the late one is to be the next
+            pool._core._idle.remove(slot)
+        os.kill(own.pid, signal.SIGSTOP)
+        try:
+            late.close()
+            if order == "fifo":
+                pool._core._idle.append(slot)
+            with pool.get_connection(timeout=PATIENCE) as connection:
+                assert connection.connection_id == numbers[0]
+                os.kill(own.pid, signal.SIGCONT)
+                with pool.get_connection() as other:
+                    assert other.connection_id == numbers[1]
+        finally:
+            os.kill(own.pid, signal.SIGCONT)
+        assert pool.stats()["borrows"] == 4
 
 
 # Threads

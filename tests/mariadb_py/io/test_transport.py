@@ -327,6 +327,23 @@ def test_incoming_bytes_do_not_renew_the_deadline(make: Make, read_timeout: floa
 # State and end
 
 
+def test_a_closed_transport_looks_at_nobody_s_descriptor(make: Make) -> None:
+    transport, _ = make()
+    peek = transport.silent
+    assert peek() is True
+    number = transport._sock.fileno()
+    transport.close()
+    read, write = os.pipe()
+    try:
+        os.dup2(read, number)  # an open one, and nothing to be read from it
+        assert peek() is False
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            transport.exchange(b"", None)
+    finally:
+        for descriptor in {read, write, number}:
+            os.close(descriptor)
+
+
 def test_silent(make: Make) -> None:
     transport, server = make()
     assert transport.silent()

@@ -48,6 +48,54 @@ def test_put_keeps_nothing_that_is_retired() -> None:
     assert plain(core.release(slot, "", 5.0)) == [("Close", "c", "lifetime")]
 
 
+@pytest.mark.parametrize("order", ["fifo", "lifo"])
+def test_an_unanswered_one_is_exchanged_for_what_was_idle_longest(order: str) -> None:
+    core = pool(order=order)
+    late = leased(core, "late")
+    idle(core, "a", "b")
+    request = Request(2.0, None)
+    asked: list[str] = []
+    assert core.exchange(late, request, lambda slot: bool(asked.append(slot.connection)) or True, 3.0) == []
+    slot = request.slot
+    assert slot is not None
+    assert asked == ["a"]
+    assert (slot.connection, slot.state, slot.request, slot.seen, slot.used) == ("a", SlotState.LEASED, request, 3.0, 1)
+    assert (late.state, late.request, late.used) == (SlotState.IDLE, None, 1)  # whose handle it was is not confused
+    assert [slot.connection for slot in core._idle] == ["b", "late"]
+    assert core.figures["borrows"] == 1
+
+
+def test_an_unanswered_one_is_kept_where_no_other_is_better() -> None:
+    core = pool()
+    late = leased(core, "late")
+    request = Request(2.0, None)
+    assert core.exchange(late, request, lambda slot: True, 3.0) == []
+    idle(core, "a", "b")
+    assert core.exchange(late, request, lambda slot: False, 3.0) == []
+    assert (request.slot, late.state) == (None, SlotState.LEASED)
+    assert [slot.connection for slot in core._idle] == ["a", "b"]
+
+
+def test_one_that_needs_no_answer_is_better() -> None:
+    core = pool()
+    late = leased(core, "late")
+    idle(core, "a").peek = bool
+    request = Request(2.0, None)
+    assert core.exchange(late, request, lambda slot: False, 3.0) == []
+    assert request.slot is not None
+    assert request.slot.connection == "a"
+
+
+def test_an_unanswered_one_goes_to_who_waits() -> None:
+    core = pool(max_size=2)
+    late = leased(core, "late")
+    idle(core, "a")
+    request, waiter = Request(2.0, None), Request(2.0, 9.0)
+    core._waiters.append(waiter)  # he comes at the same moment
+    assert plain(core.exchange(late, request, lambda slot: True, 3.0)) == [("Answer", waiter)]
+    assert waiter.slot is late
+
+
 def test_nothing_is_taken_while_not_all_is_easy() -> None:
     core = pool(max_size=1)
     (slot,) = full(core)
