@@ -191,6 +191,18 @@ class Shell:
         else:
             self.bury(slot, request)
 
+    def step_exchange(self) -> None:
+        """Somebody finds that the reset of what he was given is not answered."""
+        if not self.given:
+            return
+        slot = self.choose(list(self.given))
+        request = self.given.pop(slot)
+        oldest = self.core._idle[0] if self.core.idle else None
+        actions = self.core.exchange(slot, request, lambda other: self.choose((True, True, False)), self.now)
+        assert request.slot is slot or request.slot is oldest
+        self.given[request.slot] = request
+        self.perform(actions)
+
     def bury(self, slot: Slot, request: Request) -> None:
         """The connection that somebody was given is dead."""
         if request.deadline is not None and not self.core.closed:
@@ -454,7 +466,7 @@ STEPS = (
     *("look",) * 4,
     *("tick", "checked", "use") * 3,
     *("failed", "release", "resume") * 2,
-    *("withdraw", "interrupt", "answered_already", "lose", "forgo", "examine", "await_ready", "grow"),
+    *("exchange", "withdraw", "interrupt", "answered_already", "lose", "forgo", "examine", "await_ready", "grow"),
     *("drain", "resize", "suspend", "close"),
 )
 

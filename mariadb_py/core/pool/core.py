@@ -139,10 +139,12 @@ class PoolCore(Upkeep):
 
         Args:
             slot: what he was given.
-            request: who he is; `request.slot` is what he gets instead.
+            request: who he is; `request.slot` is what he has, then or now.
             answered: says of a slot whose reset was sent whether there is an answer; waits for nothing.
             now: the time.
         """
+        if slot not in self._slots or now >= slot.retire_at:
+            return []
         try:
             other = self._idle.popleft()
         except IndexError:
