@@ -1,7 +1,7 @@
 """Checks what `make build` made: `python .ci/check_dist.py dist`.
 
-One wheel for every Python 3, under 250 KB, that installs the two packages and nothing else; wheel and sdist both
-install in an empty environment and can be imported there.
+One wheel for every Python 3, under 300 KiB (250 before there was asyncio), that installs the two packages and nothing
+else; wheel and sdist both install in an empty environment and can be imported there.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import venv
 import zipfile
 from pathlib import Path
 
-LARGEST_WHEEL = 250 * 1024  # bytes
+LARGEST_WHEEL = 300 * 1024  # bytes
 PACKAGES = {"mariadb_py", "mariadb_protocol"}
 IMPORT = "import mariadb_py, mariadb_protocol, mariadb_py.testing; print(mariadb_py.__version__)"
 
