@@ -24,7 +24,7 @@ APART = ("fork_safety", "soak")
 INSIDE = (
     *("autocommit_survives", "no_state_leak", "stale_handle", "reset_rtt", "chaos_kill9", "chaos_blackhole"),
     *("server_absent", "hammer200", "leak_and_gc", "reset_fail_wakes", "connect_storm", "spike150ms"),
-    *("readonly_failover", "stale_idle", "rotate"),
+    *("readonly_failover", "stale_idle", "rotate", "async_cancel"),
 )
 PARTS = ("program", "proxy", "test_chaos")
 ELSEWHERE = ("core_model",)

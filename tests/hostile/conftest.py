@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.support.certificates import Certificates
+    from tests.support.faces import AsyncFace
 
 HARD_LIMIT = 5.0  # seconds
 
@@ -39,8 +40,13 @@ def hard_limit() -> Iterator[None]:
         signal.signal(signal.SIGALRM, handler)
 
 
+@pytest.fixture(autouse=True)
+def _over_both_faces(face_under_test: object) -> None:
+    """Every test, but for what `tests.support.one_face` says."""
+
+
 @pytest.fixture
-def leaves_nothing() -> Iterator[None]:
+def leaves_nothing(face_under_test: AsyncFace | None) -> Iterator[None]:
     """No thread, no open file and no unclosed socket is left."""
     gc.collect()
     threads, files = set(threading.enumerate()), _open_files()
@@ -48,6 +54,8 @@ def leaves_nothing() -> Iterator[None]:
         warnings.simplefilter("always")
         yield
         gc.collect()
+        if face_under_test is not None:
+            face_under_test.settle()
     assert [str(warning.message) for warning in caught] == []
     assert set(threading.enumerate()) <= threads
     assert _open_files() == files

@@ -1,4 +1,4 @@
-"""The faces of the driver behind one set of methods, so that a case is written once."""
+"""A client that does what a case says; by which face, is decided outside."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 _pool_names = count()
 
 
-class SyncFace:
-    """A client by the synchronous face.
+class Client:
+    """A connection, of a pool or not, and a cursor.
 
     Args:
         rogue: the server.
@@ -79,6 +79,3 @@ class SyncFace:
             self._connection.close()
         if self._pool is not None:
             self._pool.close()
-
-
-FACES = {"sync": SyncFace}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import mariadb_py
-from tests.hostile.faces import FACES
+from tests.hostile.faces import Client
 from tests.hostile.table import GREETING, PASSWORD, execute, open_cursor
 from tests.support.rogue import Close, Expect, HalfClose, Raw, Reset, rogue
 from tests.support.script_binary import binary_row, prepared
@@ -50,14 +50,13 @@ def _session(client: object, keywords: dict[str, object]) -> list[object]:
     return [client.call(call) for call in CALLS]  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("face", FACES)
 @pytest.mark.parametrize("end", [Close, HalfClose, Reset])
 @pytest.mark.parametrize("third", range(3))
-def test_the_stream_ends_behind_each_byte(third: int, end: type[Step], face: str) -> None:
+def test_the_stream_ends_behind_each_byte(third: int, end: type[Step]) -> None:
     lengths = range(third, SIZE, 3)
     with rogue(*(_cut(length, end()) for length in lengths)) as server:
         for length in lengths:
-            client = FACES[face](server)
+            client = Client(server)
             # A reset may come before connect() has returned.
             with pytest.raises(mariadb_py.OperationalError, match=r"^(Lost connection|Can't connect) to server on "):
                 _session(client, server.connect_args)
@@ -69,9 +68,8 @@ def test_the_stream_ends_behind_each_byte(third: int, end: type[Step], face: str
         assert len(server.visits) == len(lengths)
 
 
-@pytest.mark.parametrize("face", FACES)
-def test_the_whole_session_is_one(face: str) -> None:
+def test_the_whole_session_is_one() -> None:
     with rogue(_cut(SIZE, Close())) as server:
-        client = FACES[face](server)
+        client = Client(server)
         assert _session(client, server.connect_args) == [None, None, None]
         client.close()

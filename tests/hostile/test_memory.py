@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mariadb_protocol.constants import Capability, Status
-from tests.hostile.faces import FACES
+from tests.hostile.faces import Client
 from tests.hostile.table import (
     ASKED,
     BEGUN,
@@ -237,7 +237,6 @@ CASES = (
 )
 
 
-@pytest.mark.parametrize("face", FACES)
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_memory(case: Large, face: str) -> None:
     with rogue(case.script) as server:

@@ -11,7 +11,7 @@ import pytest
 
 import mariadb_py
 from tests.hostile.cases import CASES
-from tests.hostile.faces import FACES
+from tests.hostile.faces import Client
 from tests.hostile.table import PASSWORD
 from tests.support.rogue import Expect, Send, rogue
 from tests.support.scripts import ok
@@ -19,7 +19,7 @@ from tests.support.scripts import ok
 if TYPE_CHECKING:
     from typing import Any
 
-    from tests.hostile.faces import SyncFace
+    from tests.hostile.faces import Client
     from tests.hostile.table import Case
 
 pytestmark = pytest.mark.usefixtures("hard_limit", "leaves_nothing")
@@ -30,15 +30,14 @@ TLS_RECORD = b"\x16\3"  # what comes then, should the script not take it for TLS
 AFTERWARDS = (Expect(b"\x03DO 0"), Send(ok()))
 
 
-@pytest.mark.parametrize("face", FACES)
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_hostile(case: Case, face: str, request: pytest.FixtureRequest) -> None:
+def test_hostile(case: Case, request: pytest.FixtureRequest) -> None:
     certificates = None if case.tls is None else request.getfixturevalue("certificates")
     scripts = [case.script, *case.further]
     if case.ready:
         scripts[-1] = [*scripts[-1], *AFTERWARDS]
     with rogue(*scripts, certificates=certificates) as server:
-        client = FACES[face](server)
+        client = Client(server)
         keywords = {"password": PASSWORD, **server.connect_args, **case.options}
         if case.tls is not None:
             keywords.update(case.tls(certificates))
@@ -59,7 +58,7 @@ def test_hostile(case: Case, face: str, request: pytest.FixtureRequest) -> None:
         assert not case.sealed or not any(visit.tls for visit in visits)
 
 
-def _play(case: Case, client: SyncFace, keywords: dict[str, Any]) -> None:
+def _play(case: Case, client: Client, keywords: dict[str, Any]) -> None:
     calls = [partial(client.connect, case.pool, **keywords), *(partial(client.call, call) for call in case.client)]
     for call in calls[:-1]:
         call()
@@ -73,7 +72,7 @@ def _play(case: Case, client: SyncFace, keywords: dict[str, Any]) -> None:
     assert case.errno in (0, caught.value.errno)
 
 
-def _check_afterwards(case: Case, client: SyncFace) -> None:
+def _check_afterwards(case: Case, client: Client) -> None:
     if case.ready:
         client.run("DO 0")
     elif not client.closed:

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from mariadb_py.testing import TempServer
 
 
+@pytest.fixture(autouse=True)
+def _over_both_faces(face_under_test: object) -> None:
+    """Every test, but for what `tests.support.one_face` says."""
+
+
 @pytest.fixture(scope="session")
 def own_server() -> Iterator[TempServer]:
     """A server whose global variables these tests may set, with performance_schema; not to be stopped."""

@@ -11,8 +11,8 @@ from hashlib import sha1
 
 import pytest
 
+import mariadb_py
 from mariadb_protocol.auth import PLUGINS
-from mariadb_py import ConnectionPool
 from mariadb_py.exceptions import OperationalError, ProgrammingError
 from tests.support.accounts import (
     CHANNELS,
@@ -368,7 +368,7 @@ def test_a_pool_forgets_who_it_was(accounts: Accounts, channel: str) -> None:
     everybody = mixed(accounts)
     user, password, plugin = everybody[0]
     keywords = {**accounts.channel(channel), **accounts.trust, "user": user, "password": password}
-    pool = ConnectionPool(pool_name=f"authentication {channel}", pool_size=1, **keywords)
+    pool = mariadb_py.ConnectionPool(pool_name=f"authentication {channel}", pool_size=1, **keywords)
     try:
         for other, secret, _ in everybody:
             with pool.get_connection() as connection:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SQL_MODES = ("", "ANSI_QUOTES", "NO_BACKSLASH_ESCAPES", "ANSI_QUOTES,NO_BACKSLASH_ESCAPES")
 
 
-@pytest.fixture(scope="module", params=SQL_MODES, ids=lambda mode: mode or "default")
+@pytest.fixture(params=SQL_MODES, ids=lambda mode: mode or "default")
 def cursor(server: TempServer, request: pytest.FixtureRequest) -> Iterator[mariadb_py.Cursor]:
     """A cursor of a session with one of the sql_modes. Tests leave nothing but temporary tables of their own."""
     with mariadb_py.connect(**server.connect_args, init_command=f"SET sql_mode='{request.param}'") as connection:

@@ -92,7 +92,7 @@ KINDS: dict[str, st.SearchStrategy[Any]] = {
 MARIADB_ONLY = ("UUID", "INET4", "INET6", "DECIMAL(65,38)")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def connection(server: TempServer) -> Iterator[Connection]:
     with mariadb_py.connect(**server.connect_args, autocommit=True) as connection:
         ask(connection, "SET sql_mode = 'ALLOW_INVALID_DATES', time_zone = '+00:00'")
