@@ -82,16 +82,17 @@ def test_snapshot() -> None:
     stats.time("connect", 1.0)
     gone = [0] * BUCKETS
     gone[3] = 2
-    stats.add(2, 1, gone)
+    stats.add(2, 1, 8, gone)
     holds = [0] * BUCKETS
     holds[3], holds[20] = 1, 4
-    figures = stats.snapshot(GAUGED, [(5, 4, holds), (0, 0, [0] * BUCKETS)])
-    assert (figures["borrows"], figures["resets"], figures["timeouts"], figures["connects"]) == (7, 5, 2, 0)
+    figures = stats.snapshot(GAUGED, [(5, 4, 3, holds), (0, 0, 0, [0] * BUCKETS)])
+    assert (figures["borrows"], figures["resets"], figures["resets_skipped"]) == (7, 5, 11)
+    assert (figures["timeouts"], figures["connects"]) == (2, 0)
     assert figures["discards"]["idle"] == 3
     assert figures["hold"] == {"count": 7, "buckets": {8e-06: 3, 1.048576: 4}}
     assert figures["wait"] == {"count": 7, "buckets": {1e-06: 6, 0.131072: 1}}
     assert figures["connect"] == {"count": 1, "buckets": {1.048576: 1}}
-    assert stats.snapshot(GAUGED, [(5, 4, holds)]) == figures  # and nothing was added by asking
+    assert stats.snapshot(GAUGED, [(5, 4, 3, holds)]) == figures  # and nothing was added by asking
     assert stats.borrows == 2
     figures["discards"]["idle"] = 99
     assert stats.discards["idle"] == 3
@@ -105,7 +106,7 @@ def some() -> dict[str, Any]:
         stats.discards[name] = number + 100
     for seconds in (0.0, 0.003, 0.003, 1.5, 10_000.0):
         stats.time("connect", seconds)
-    return stats.snapshot(GAUGED, [(6, 5, [0] * BUCKETS)])
+    return stats.snapshot(GAUGED, [(6, 5, 4, [0] * BUCKETS)])
 
 
 def test_prometheus_says_all_there_is() -> None:
@@ -124,7 +125,7 @@ def test_prometheus_says_all_there_is() -> None:
     for name in TIMES:
         key = f"mariadb_pool_{name}_seconds"
         assert (types[key], samples[f"{key}_count", label]) == ("histogram", figures[name]["count"])
-    others = len(GAUGES) + 2 + len(COUNTERS) + 1
+    others = len(GAUGES) + 3 + len(COUNTERS) + 1
     assert len(types) == others + len(TIMES)
     assert len(samples) == others - 1 + len(DISCARDS) + len(TIMES) * (2 + len(series(prometheus("p", figures), "wait")))
 
