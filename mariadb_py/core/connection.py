@@ -157,6 +157,7 @@ class ConnectionCore:
         self.forget()
         _raise_error((yield from reset_connection(self.session)))
         yield from self.set_up()
+        self.statements.touched = True  # character_set_database is the server's, not the database's
 
     def _check_not_prepared(self, what: str) -> None:
         # Seen on 10.11 and 11.8: the server goes on to list it, takes its XA COMMIT, and commits nothing.
@@ -166,6 +167,7 @@ class ConnectionCore:
     def forget(self) -> None:
         """Forget what a reset of the session ends."""
         self.session.variables.clear()
+        self.session.changed = False
         self.statements.forget()
         self.tpc = Transaction()
 
@@ -237,8 +239,9 @@ class ConnectionCore:
     def configured(self) -> None:
         """The session is as the options say."""
         self.statements.mode.trust()
-        self.session.changed = self.statements.untracked = self.statements.asked = False
-        self.statements.touched = not self.statements.guarded
+        # That tracking was switched on is the first thing that it reports.
+        self.statements.touched = not (self.statements.guarded and self.session.changed)
+        self.session.changed = self.session.warned = self.statements.untracked = self.statements.asked = False
 
     # Facts
 
@@ -288,7 +291,9 @@ class ConnectionCore:
     def untouched(self) -> bool:
         """The session is known to be what it was when `configured()` was called."""
         session, options = self.session, self.options
-        if self.statements.touched or session.warnings or self.autocommit != options.autocommit:
+        if self.statements.touched or session.warned or self.autocommit != options.autocommit:
+            return False
+        if self.auto_reconnect != options.reconnect:
             return False
         reports = session.mariadb and session.negotiated(Capability.SESSION_TRACK) and self.statements.tracked
         return reports and session.schema == options.database and self.would_lose() is None

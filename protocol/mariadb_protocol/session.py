@@ -109,6 +109,7 @@ class Session:
         capabilities: flags that both sides have.
         status: status flags of the last OK or EOF packet.
         warnings: warnings that the last statement left.
+        warned: a statement has left some; set it back at will.
         schema: current default database as the server tracks it, None if there is none or it is not known.
         variables: system variables that the server reported by session tracking.
         changed: the server reported a change of its session's state (session_track_state_change); set it back at will.
@@ -142,7 +143,7 @@ class Session:
             "prepared",
         ),
         *("metadata", "row_metadata", "schema", "shape", "shapes", "state", "status", "stream"),
-        *("plugin", "refusals", "security", "stop", "unanswered", "variables", "warnings"),
+        *("plugin", "refusals", "security", "stop", "unanswered", "variables", "warned", "warnings"),
     )
 
     def __init__(
@@ -161,6 +162,7 @@ class Session:
         self.capabilities = 0
         self.status = 0
         self.warnings = 0
+        self.warned = False
         self.schema: str | None = None
         self.variables: dict[str, str] = {}
         self.changed = False
@@ -204,6 +206,8 @@ class Session:
             self._report("server_status", ok.status)
         self.status = ok.status
         self.warnings = ok.warnings
+        if ok.warnings:
+            self.warned = True
         if ok.track:
             self._note_track(ok.track)
 

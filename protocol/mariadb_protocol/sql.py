@@ -215,11 +215,11 @@ def may_change_session(statement: bytes) -> bool:
 
 # What a statement must not have, so that it is known to leave nothing behind: variables, a second statement, comments
 # (they may hide something, or be executed), sequences, and what only FOUND_ROWS() tells.
-_TELLTALE = (b"@", b":=", b";", b"/*", b"--", b"#", b"NEXTVAL", b"VALUE FOR", b"FOUND_ROWS")
+_TELLTALE = (b"@", b":=", b";", b"/*", b"--", b"#", b"NEXTVAL", b"FOUND_ROWS")
+_NEXT_VALUE = rb"\bNEXT\s+VALUE\b"
 _PASSING = frozenset(b"SELECT WITH VALUES UPDATE DELETE SHOW EXPLAIN DESCRIBE DESC COMMIT ROLLBACK SAVEPOINT".split())
 _IN_PASSING = (b"BEGIN", b"START TRANSACTION", b"RELEASE SAVEPOINT")
-# Any parenthesis, with what is called there; a blank in between makes a stored function of most names.
-_CALL = rb"([\w$.`\"\x80-\xff]*)(\s*)\("
+_CALLED = bytes(_WORD) + b'.`"'  # what a name, quoted or not, has directly before its parenthesis
 _CLAUSES = frozenset(
     (
         b"ALL AND ANY AS BETWEEN BY CASE CROSS DISTINCT DIV ELSE EXCEPT EXISTS FROM HAVING IN INTERSECT INTERVAL "
@@ -252,14 +252,25 @@ def leaves_nothing(statement: bytes) -> bool:
 
     upper = statement.upper().strip()
     if upper.endswith(b";"):
-        upper = upper[:-1]
-    if any(mark in upper for mark in _TELLTALE):
+        upper = upper[:-1].rstrip()
+    if upper.endswith(b"RELEASE"):  # of a COMMIT or ROLLBACK: the server closes the connection
+        return False
+    if any(mark in upper for mark in _TELLTALE) or re.search(_NEXT_VALUE, upper) is not None:
         return False
     if first_word(upper) not in _PASSING and not upper.startswith(_IN_PASSING):
         return False
-    return all(
-        not name or name in _CLAUSES or (name in _FUNCTIONS and not blank) for name, blank in re.findall(_CALL, upper)
-    )
+    return all(map(_passes, upper.split(b"(")[:-1]))
+
+
+def _passes(front: bytes) -> bool:
+    """What stands before a parenthesis calls nothing, or a function that leaves nothing."""
+    close = front.rstrip()
+    before = close.rstrip(_CALLED)
+    name = close[len(before) :]
+    if before.rstrip().endswith(b"."):  # a stored function, whose database may stand apart
+        return not name
+    # A blank in between makes a stored function of most names.
+    return not name or name in _CLAUSES or (name in _FUNCTIONS and len(close) == len(front))
 
 
 def looks_back(statement: bytes) -> bool:

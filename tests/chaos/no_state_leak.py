@@ -45,6 +45,8 @@ DIRT: dict[str, tuple[str, ...]] = {
     "wait_timeout": ("SET wait_timeout = 4321",),
     "role": ("SET ROLE reader",),
     "no role": ("SET ROLE NONE",),
+    "sequence": ("SELECT NEXTVAL(numbers)",),
+    "warning": ("SELECT 1 / 0",),
     "last insert id": ("INSERT INTO counted VALUES ()",),
     "trackers": ("SET session_track_schema = OFF, session_track_system_variables = ''",),
     "foreign_key_checks": ("SET foreign_key_checks = 0, unique_checks = 0",),
@@ -81,7 +83,7 @@ def program(form: Form) -> str:
     with ExitStack() as stack:
         server = stack.enter_context(temp_server())
         other = stack.enter_context(mariadb_py.connect(**server.connect_args, autocommit=True))
-        accounts = _set_up(server, other)
+        accounts = set_up(server, other)
         uncommitted = stack.enter_context(mariadb_py.connect(**server.connect_args))
         execute(uncommitted, "UPDATE seen SET n = 2")
         for account in accounts:
@@ -96,7 +98,8 @@ def program(form: Form) -> str:
     )
 
 
-def _set_up(server: TempServer, other: Connection) -> tuple[dict[str, str], ...]:
+def set_up(server: TempServer, other: Connection) -> tuple[dict[str, str], ...]:
+    """Make tables and accounts; what the accounts log in with, besides."""
     secret = {"password": "secret"}
     execute(
         other,
@@ -106,6 +109,7 @@ def _set_up(server: TempServer, other: Connection) -> tuple[dict[str, str], ...]
         "CREATE TABLE seen (n INT)",
         "INSERT INTO seen VALUES (1)",
         "CREATE TABLE counted (n INT PRIMARY KEY AUTO_INCREMENT)",
+        "CREATE SEQUENCE numbers",
         "CREATE ROLE reader",
         "CREATE ROLE writer",
         *(f"GRANT {role} TO {server.user}@'127.0.0.1'" for role in ("reader", "writer")),
@@ -125,23 +129,28 @@ def _with_pool(form: Form, other: Connection, **options: Any) -> float:
         pool = stack.enter_context(ConnectionPool(pool_name="t2", pool_size=1, **options))
         options = {k: v for k, v in options.items() if k not in ("pipeline_reset", "pool_reset_session")}
         new = stack.enter_context(mariadb_py.connect(**options))
-        fresh = _state(new)
+        fresh = state(new)
         new.rollback()
         for name, statements in DIRT.items():
             with pool.get_connection() as connection:
                 dirtied = connection.connection_id
-                _dirty(connection, statements)
+                dirty(connection, statements)
                 closing = time.monotonic()
-            slowest = max(slowest, _until_free(other, closing, form.bound(FREE_WITHIN), f"{name}, {told}"))
+            slowest = max(slowest, until_free(other, closing, form.bound(FREE_WITHIN), f"{name}, {told}"))
             with pool.get_connection() as connection:
                 prove(connection.connection_id == dirtied, f"{name}, {told}: this is not the connection that was used")
-                state = _state(connection)
-            different = {key: (state[key], fresh[key]) for key in fresh if state.get(key) != fresh[key]}
-            prove(not different, f"{name}, {told}: (next borrower's, new connection's) {different}")
+                prove_fresh(state(connection), fresh, f"{name}, {told}")
     return slowest
 
 
-def _dirty(connection: Connection, statements: tuple[str, ...]) -> None:
+def prove_fresh(found: dict[str, Any], fresh: dict[str, Any], told: str) -> None:
+    """What the next borrower found is what a new connection has."""
+    different = {key: (found[key], fresh[key]) for key in fresh if found.get(key) != fresh[key]}
+    prove(not different, f"{told}: (next borrower's, new connection's) {different}")
+
+
+def dirty(connection: Connection, statements: tuple[str, ...]) -> None:
+    """Run statements, and read what they return."""
     with connection.cursor() as cursor:
         for statement in statements:
             cursor.execute(statement)
@@ -149,26 +158,29 @@ def _dirty(connection: Connection, statements: tuple[str, ...]) -> None:
                 cursor.fetchall()
 
 
-def _state(connection: Connection) -> dict[str, Any]:
+def state(connection: Connection) -> dict[str, Any]:
     """What a session is like."""
-    # First, as the isolation level of the next transaction is that of the first.
-    state: dict[str, Any] = {"seen": value(connection, "SELECT n FROM test.seen")}
-    state["last_insert_id()"] = value(connection, "SELECT LAST_INSERT_ID()")
+    # These two first: warnings last until a statement uses a table, and the isolation level of the next transaction is
+    # that of the first such statement.
+    found: dict[str, Any] = {"warnings": fetch(connection, "SHOW WARNINGS")}
+    found["seen"] = value(connection, "SELECT n FROM test.seen")
+    found["last_insert_id()"] = value(connection, "SELECT LAST_INSERT_ID()")
     query = (
         "SELECT DATABASE(), CURRENT_ROLE(), CURRENT_USER(), @v, IS_USED_LOCK('mine'), @@in_transaction, "
-        "ABS(@@timestamp - UNIX_TIMESTAMP(SYSDATE())) < 60, (SELECT n FROM test.locked)"
+        "ABS(@@timestamp - UNIX_TIMESTAMP(SYSDATE())) < 60, (SELECT n FROM test.locked), LASTVAL(test.numbers)"
     )
-    state["facts"] = fetch(connection, query)
-    state["driver"] = connection.autocommit, connection.database, connection.character_set, connection.tpc_state
+    found["facts"] = fetch(connection, query)
+    found["driver"] = connection.autocommit, connection.database, connection.character_set, connection.tpc_state
+    found["auto_reconnect"] = connection.auto_reconnect
     variables = dict(fetch(connection, "SHOW SESSION VARIABLES"))
-    state.update({name: text for name, text in variables.items() if name not in _VOLATILE})
+    found.update({name: text for name, text in variables.items() if name not in _VOLATILE})
     for statement, number in LEFT_OVER.items():
-        found = errno(lambda statement=statement: _dirty(connection, (statement,)))
-        state[statement] = found if found != number else "nothing"
-    return state
+        given = errno(lambda statement=statement: dirty(connection, (statement,)))
+        found[statement] = given if given != number else "nothing"
+    return found
 
 
-def _until_free(other: Connection, since: float, bound: float, told: str) -> float:
+def until_free(other: Connection, since: float, bound: float, told: str) -> float:
     """Until nothing is in the way of others."""
     while True:
         blocked = [statement for statement in OTHERS if errno(lambda statement=statement: execute(other, statement))]

@@ -24,9 +24,9 @@ APART = ("fork_safety", "soak")
 INSIDE = (
     *("autocommit_survives", "no_state_leak", "stale_handle", "reset_rtt", "chaos_kill9", "chaos_blackhole"),
     *("server_absent", "hammer200", "leak_and_gc", "reset_fail_wakes", "connect_storm", "spike150ms"),
-    *("readonly_failover", "stale_idle", "rotate", "async_cancel"),
+    *("readonly_failover", "stale_idle", "rotate", "async_cancel", "reset_auto_corpus"),
 )
-PARTS = ("program", "proxy", "test_chaos")
+PARTS = ("program", "proxy", "corpus", "test_chaos")
 ELSEWHERE = ("core_model",)
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mariadb_protocol.binary import encode
 from mariadb_protocol.errors import ParameterError, ValueRangeError
-from mariadb_protocol.sql import first_word, looks_back, may_change_session, named_local_file, parse
+from mariadb_protocol.sql import first_word, leaves_nothing, looks_back, may_change_session, named_local_file, parse
 
 
 @pytest.mark.parametrize(
@@ -165,6 +165,118 @@ def test_the_first_word_is_found_in_linear_time(unit: bytes) -> None:
 )
 def test_may_change_session(statement: bytes, expected: bool) -> None:
     assert may_change_session(statement) is expected
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        b"SELECT 1",
+        b" select 1 ;\n",
+        b"(SELECT 1) UNION (SELECT 2)",
+        b"SELECT a FROM t WHERE b IN (1, 2) AND (c = ? OR d LIKE %s)",
+        b"SELECT COUNT(*), now(), Concat('a', (1)) FROM t JOIN u USING (a)",
+        b"SELECT a.`count` FROM t AS a WHERE a. b = (1)",
+        b"SELECT SUM(a) OVER (PARTITION BY b) FROM (SELECT 1) AS t",
+        b"WITH a AS (SELECT 1) SELECT * FROM a",
+        b"VALUES (1), (2)",
+        b"UPDATE t SET a = UPPER(a), b = (2) WHERE c = 1",
+        b"DELETE FROM t WHERE a = 1",
+        b"SHOW TABLES",
+        b"EXPLAIN SELECT 1",
+        b"DESCRIBE t",
+        b"DESC t",
+        b"COMMIT",
+        b"COMMIT AND CHAIN",
+        b"ROLLBACK TO SAVEPOINT a",
+        b"SAVEPOINT a",
+        b"RELEASE SAVEPOINT a",
+        b"begin",
+        b"START TRANSACTION READ ONLY",
+        b"SELECT next, value FROM t",
+        b"SELECT released FROM t",
+        b"SELECT 'GET_LOCK'",
+    ],
+)
+def test_leaves_nothing(statement: bytes) -> None:
+    assert leaves_nothing(statement) is True
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        b"",
+        b"nonsense",
+        b"SET a = 1",
+        b"USE t",
+        b"INSERT INTO t VALUES (1)",
+        b"REPLACE INTO t VALUES (1)",
+        b"CREATE TEMPORARY TABLE t (a INT)",
+        b"CALL p",
+        b"DO 1",
+        b"HANDLER t OPEN",
+        b"LOCK TABLES t READ",
+        b"PREPARE s FROM 'SELECT 1'",
+        b"EXECUTE IMMEDIATE 'SELECT 1'",
+        b"XA START 'x'",
+        b"START SLAVE",
+        b"START  TRANSACTION",
+        b"RELEASE_LOCK('a')",
+        b"BEGIN NOT ATOMIC SET autocommit = 1; END",
+        b"COMMIT RELEASE",
+        b"rollback and no chain release ; ",
+        b"SELECT 1; SELECT 2",
+        b"SELECT 1;;",
+        b"SELECT @a",
+        b"SELECT @@version",
+        b"SELECT 1 INTO @a",
+        b"SELECT a := 1",
+        b"SELECT 1 /* a */",
+        b"SELECT 1 -- a",
+        b"SELECT 1 # a",
+        b"SELECT GET_LOCK('a', 1)",
+        b"SELECT get_lock \t\n('a', 1)",
+        b"SELECT COUNT(*), LAST_INSERT_ID(5)",
+        b"SELECT SQL_CALC_FOUND_ROWS a FROM t",
+        b"SELECT FOUND_ROWS()",
+        b"SELECT a.nextval",
+        b"SELECT NEXTVAL(a)",
+        b"SELECT NEXT VALUE FOR a",
+        b"SELECT next\n\tvalue\r\nfor a",
+        b"SELECT f()",
+        b"SELECT f ()",
+        b"SELECT count (1)",
+        b"SELECT `count`(1)",
+        b'SELECT "count"(1)',
+        b"SELECT `count` (1)",
+        b"SELECT t.count(1)",
+        b"SELECT t .count(1)",
+        b"SELECT t. count(1)",
+        b"SELECT t .\n count (1)",
+        b"SELECT t.any(1)",
+        b"SELECT t. any(1)",
+        b"SELECT t. `f`(1)",
+        b"SELECT $count(1)",
+        b"SELECT x\xc3\xa4count(1)",
+        b"SELECT count\xc3\xa4(1)",
+        b"SELECT 'f(1)'",
+        b"SELECT COUNT(f(1))",
+        b"UPDATE t SET a = f(a)",
+        b"EXPLAIN SELECT f()",
+        b"SHOW TABLES WHERE f()",
+    ],
+)
+def test_may_leave_something(statement: bytes) -> None:
+    assert leaves_nothing(statement) is False
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "unit", [b"a", b" ", b"(", b" (", b"a(", b"a (", b"a.", b". ", b"\n", b"`", b"NEXT ", b"NEXT", b"'", b"IN("]
+)
+def test_what_a_statement_leaves_is_found_in_linear_time(unit: bytes) -> None:
+    text = unit * (1_000_000 // len(unit))
+    assert leaves_nothing(b"SELECT '" + text + b"f('") is False
+    assert leaves_nothing(b"SELECT /" + text) in (True, False)
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def test_a_name_is_taken_until_the_pool_is_closed(make_pool: Pools) -> None:
         ({"pool_size": "5"}, TypeError, "pool_size wants int, not str"),
         ({"pool_size": True}, TypeError, "pool_size wants int, not bool"),
         ({"pool_name": 5}, TypeError, "pool_name wants str, not int"),
-        ({"pool_reset_connection": 1}, TypeError, "pool_reset_connection wants bool, not int"),
+        ({"pool_reset_connection": 1}, TypeError, "pool_reset_connection wants bool or str, not int"),
         ({"pool_validation_interval": 0.5}, TypeError, "pool_validation_interval wants int, not float"),
         (
             {"pool_invalidation_interval": -1},

@@ -344,6 +344,7 @@ def test_the_figures(make_pool: Pools, connect: Connector) -> None:
         "max_size": 3,
         "borrows": 8,
         "resets": 8,
+        "resets_skipped": 0,
         "borrow_waits": 0,
         "handoffs": 0,
         "timeouts": 0,

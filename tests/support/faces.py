@@ -144,7 +144,11 @@ class AsyncFace:
         Args:
             set_attribute: `setattr`, or that of a MonkeyPatch.
         """
-        for name, opens in (("connect", self.connect), ("create_pool", self.create_pool), ("ConnectionPool", self.pool)):
+        for name, opens in (
+            ("connect", self.connect),
+            ("create_pool", self.create_pool),
+            ("ConnectionPool", self.pool),
+        ):
             set_attribute(mariadb_py, name, opens)
         set_attribute(SyncLink, "connect", _refuse)
 

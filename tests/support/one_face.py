@@ -12,7 +12,9 @@ FACES = ("sync", "asyncio")
 BOTH = ("integration",)  # folders of tests/
 
 NO_FACE = "opens no connection"
-CTRL_C = "Ctrl-C at each line of the synchronous driver; for asyncio see tests/mariadb_py/aio, which cancels at each await"
+CTRL_C = (
+    "Ctrl-C at each line of the synchronous driver; for asyncio see tests/mariadb_py/aio, which cancels at each await"
+)
 THREADS = "threads; a connection of asyncio belongs to one loop"
 ROWS = "the rows use a connection while they are asked for, which can wait for nothing in asyncio"
 MODES = "literals in each sql_mode are made below the faces; asyncio has the default one"

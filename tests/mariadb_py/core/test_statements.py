@@ -53,6 +53,35 @@ def test_statements_kept_are_bounded() -> None:
     assert made._parsed == {}
 
 
+def test_only_statements_that_are_known_to_leave_nothing_pass() -> None:
+    made = ready()
+    made.guarded, made.touched = True, False
+    for sql in ("SELECT ?", "SELECT ?", "UPDATE t SET a = ?"):
+        made.request(sql, ("@a",), False)
+        assert made.touched is False
+    assert made._passing == {b"SELECT ?": True, b"UPDATE t SET a = ?": True}
+    as_text(made, "SELECT f(?)", (1,))
+    assert made.touched is True
+    as_text(made, "SELECT 1", None)
+    assert made.touched is True
+    assert b"SELECT 1" not in made._passing  # nothing is looked at any more
+
+
+def test_statements_that_pass_are_bounded() -> None:
+    made = ready()
+    made.guarded, made.touched = True, False
+    for number in range(PARSED_KEPT + 10):
+        as_text(made, f"SELECT {number}", None)
+    as_text(made, "SELECT 1" + " " * PARSED_SIZE_KEPT, None)
+    assert (len(made._passing), made.touched) == (PARSED_KEPT, False)
+
+
+def test_nothing_passes_where_nobody_asks() -> None:
+    made = ready()
+    as_text(made, "SELECT 1", None)
+    assert (made.touched, made._passing) == (True, {})
+
+
 def test_none_leaves_the_statement_as_it_is() -> None:
     assert as_text(ready(), "SELECT '%s', ?, %(a)s", None) == b"SELECT '%s', ?, %(a)s"
 

@@ -244,13 +244,14 @@ def test_what_was_borrowed_of_a_slot_is_counted_on_when_it_cannot_be_opened_anew
     core = pool()
     slot = leased(core, "c")
     core.put(slot, 1.0)
-    slot.resets = 1
+    slot.resets, slot.spared = 1, 2
     request = Request(2.0, None)
     core.acquire(request, 2.0)
     core.dead(slot, request, "dead", 2.0)
     assert core.failed(slot, OSError(), False, 2.0) == []
     figures = core.figures
-    assert [figures[name] for name in ("borrows", "resets", "connect_errors", "size")] == [1, 1, 1, 0]
+    names = ("borrows", "resets", "resets_skipped", "connect_errors", "size")
+    assert [figures[name] for name in names] == [1, 1, 2, 1, 0]
     assert figures["hold"]["count"] == 1
 
 

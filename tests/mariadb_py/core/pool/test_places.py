@@ -38,7 +38,8 @@ def test_facts() -> None:
         "min_size": 1,
         "max_size": 6,
     }
-    assert set(figures) == {*GAUGES, *COUNTERS, "borrows", "resets", "discards", "wait", "hold", "connect"}
+    counted = {*COUNTERS, "borrows", "resets", "resets_skipped"}
+    assert set(figures) == {*GAUGES, *counted, "discards", "wait", "hold", "connect"}
     assert set(figures["discards"]) == set(DISCARDS)
 
 
@@ -62,11 +63,13 @@ def test_figures_outlive_slots() -> None:
     for now in range(3):
         slot = leased(core, "c", now=now)
         slot.resets += 2
+        slot.spared += 3
         core.put(slot, now + 1.0)
         core.release(take(core, now + 1.0), "error", now + 2.0)
     core.put(leased(core, "d"), 1.0)
     figures = core.figures
-    assert [figures[name] for name in ("borrows", "resets", "size", "connects")] == [7, 6, 1, 4]
+    names = ("borrows", "resets", "resets_skipped", "size", "connects")
+    assert [figures[name] for name in names] == [7, 6, 9, 1, 4]
     assert figures["hold"] == {"count": 7, "buckets": {1.048576: 7}}
     assert figures["wait"] == {"count": 7, "buckets": {1e-06: 7}}  # nobody did
     assert figures["discards"]["error"] == 3

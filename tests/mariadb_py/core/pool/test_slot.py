@@ -19,7 +19,7 @@ def test_a_new_slot() -> None:
     slot = Slot(request)
     assert (slot.state, slot.request, slot.connection, slot.peek) == (SlotState.OPENING, request, None, None)
     assert (slot.fresh_until, slot.retire_at, slot.strayed) == (ALWAYS, NEVER, NEVER)
-    assert (slot.seen, slot.used, slot.resets, slot.told) == (0.0, 0, 0, False)
+    assert (slot.seen, slot.used, slot.resets, slot.spared, slot.told) == (0.0, 0, 0, 0, False)
     assert slot.holds == [0] * BUCKETS
     assert Slot().request is None
     assert Slot() != Slot()

@@ -82,16 +82,17 @@ def test_snapshot() -> None:
     stats.time("connect", 1.0)
     gone = [0] * BUCKETS
     gone[3] = 2
-    stats.add(2, 1, gone)
+    stats.add(2, 1, 8, gone)
     holds = [0] * BUCKETS
     holds[3], holds[20] = 1, 4
-    figures = stats.snapshot(GAUGED, [(5, 4, holds), (0, 0, [0] * BUCKETS)])
-    assert (figures["borrows"], figures["resets"], figures["timeouts"], figures["connects"]) == (7, 5, 2, 0)
+    figures = stats.snapshot(GAUGED, [(5, 4, 3, holds), (0, 0, 0, [0] * BUCKETS)])
+    assert (figures["borrows"], figures["resets"], figures["resets_skipped"]) == (7, 5, 11)
+    assert (figures["timeouts"], figures["connects"]) == (2, 0)
     assert figures["discards"]["idle"] == 3
     assert figures["hold"] == {"count": 7, "buckets": {8e-06: 3, 1.048576: 4}}
     assert figures["wait"] == {"count": 7, "buckets": {1e-06: 6, 0.131072: 1}}
     assert figures["connect"] == {"count": 1, "buckets": {1.048576: 1}}
-    assert stats.snapshot(GAUGED, [(5, 4, holds)]) == figures  # and nothing was added by asking
+    assert stats.snapshot(GAUGED, [(5, 4, 3, holds)]) == figures  # and nothing was added by asking
     assert stats.borrows == 2
     figures["discards"]["idle"] = 99
     assert stats.discards["idle"] == 3
@@ -105,12 +106,12 @@ def some() -> dict[str, Any]:
         stats.discards[name] = number + 100
     for seconds in (0.0, 0.003, 0.003, 1.5, 10_000.0):
         stats.time("connect", seconds)
-    return stats.snapshot(GAUGED, [(6, 5, [0] * BUCKETS)])
+    return stats.snapshot(GAUGED, [(6, 5, 4, [0] * BUCKETS)])
 
 
 def test_prometheus_says_all_there_is() -> None:
     figures = some()
-    types, samples = parse(prometheus("p", figures))
+    types, samples = parse(prometheus({"p": figures}))
     pool = ("pool", "p")
     label = frozenset([pool])
     for name in GAUGES:
@@ -124,13 +125,15 @@ def test_prometheus_says_all_there_is() -> None:
     for name in TIMES:
         key = f"mariadb_pool_{name}_seconds"
         assert (types[key], samples[f"{key}_count", label]) == ("histogram", figures[name]["count"])
-    others = len(GAUGES) + 2 + len(COUNTERS) + 1
+    others = len(GAUGES) + 3 + len(COUNTERS) + 1
     assert len(types) == others + len(TIMES)
-    assert len(samples) == others - 1 + len(DISCARDS) + len(TIMES) * (2 + len(series(prometheus("p", figures), "wait")))
+    assert len(samples) == others - 1 + len(DISCARDS) + len(TIMES) * (
+        2 + len(series(prometheus({"p": figures}), "wait"))
+    )
 
 
 def test_buckets_add_up() -> None:
-    text = prometheus("p", some())
+    text = prometheus({"p": some()})
     counts = series(text, "connect")
     assert list(counts.values()) == sorted(counts.values())
     assert [counts[bound] for bound in ("1e-06", "0.002048", "0.004096", "1.048576", "2.097152")] == [1, 1, 3, 3, 4]
@@ -143,16 +146,16 @@ def test_buckets_add_up() -> None:
 
 
 def test_bounds_are_always_the_same() -> None:
-    empty = prometheus("p", Stats().snapshot(GAUGED, []))
+    empty = prometheus({"p": Stats().snapshot(GAUGED, [])})
     bounds = list(series(empty, "wait"))
     assert [float(bound) for bound in bounds] == [*(2**number / 1e6 for number in range(28)), float("inf")]
     assert set(series(empty, "wait").values()) == {0}
     for name in TIMES:
-        assert list(series(prometheus("p", some()), name)) == bounds
+        assert list(series(prometheus({"p": some()}), name)) == bounds
 
 
 @pytest.mark.parametrize("name", ["", 'a"b', "a\\b", "a\\", "a\nb", '\\"\n', 'p",x="', "a{b}", "größer", "\\n"])
 def test_labels_are_escaped(name: str) -> None:
-    text = prometheus(name, some())
+    text = prometheus({name: some()})
     _, samples = parse(text)
     assert {dict(labels)["pool"] for _, labels in samples} == {name}
