@@ -41,8 +41,11 @@ class AsyncLease:
     def __init__(self, pool: AsyncConnectionPool, timeout: float | None) -> None:
         self._pool = pool
         self._timeout = timeout
+        self._connection: AsyncConnection | None = None
 
     async def __aenter__(self) -> AsyncConnection:
+        if self._connection is not None:
+            raise ProgrammingError("this block has been entered already: call connection() for each")
         frame = _getframe(1)
         self._connection = await self._pool._borrow(self._timeout, frame.f_code, frame.f_lasti)
         return self._connection
@@ -53,13 +56,17 @@ class AsyncLease:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        connection = self._connection
+        connection, self._connection = self._connection, None
+        link = connection._link if connection is not None else None
+        if connection is None or link is None:  # the block has closed it
+            return
         try:
-            if connection._link is not None:
-                if kind is None:
+            if kind is None:
+                link.settle_now()  # rows that nobody has fetched are no obstacle, if they are there
+                if link.core.in_transaction or link.core.tpc.state:
                     await connection.commit()
-                elif isinstance(error, Exception) and not connection._core.session.broken:
-                    await connection.rollback()  # behind a cancellation the return does it, which nobody waits for
+            elif isinstance(error, Exception) and not link.core.session.broken:
+                await connection.rollback()  # behind a cancellation the return does it, which nobody waits for
         except Exception:
             if kind is None:
                 raise
