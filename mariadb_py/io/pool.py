@@ -475,7 +475,7 @@ class LinkPool:
 def answered(slot: Slot) -> bool:
     """There is an answer, or will be none, to the reset of this connection."""
     link: LinkState[Any] = slot.connection
-    return not link.silent() or not is_pending(link.core)
+    return not is_pending(link.core) or not link.silent()
 
 
 def _keep(pool: ref[LinkPool], alarm: Any) -> None:
