@@ -87,7 +87,7 @@ test-hostile: $(VENV)/dev.stamp server
 # Programs of tests/chaos.
 CHAOS := autocommit_survives no_state_leak stale_handle reset_rtt chaos_kill9 chaos_blackhole server_absent hammer200 \
 	fork_safety leak_and_gc reset_fail_wakes connect_storm spike150ms bench_cycle readonly_failover stale_idle rotate \
-	async_cancel reset_auto_corpus core_model
+	async_cancel cancel_everywhere reset_auto_corpus core_model
 MINUTES ?= 30
 
 chaos: $(VENV)/dev.stamp .venv-oracle/oracle.stamp server

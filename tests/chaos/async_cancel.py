@@ -241,7 +241,9 @@ def _set_up(server: TempServer) -> None:
 async def _with_pool(
     server: TempServer, complaints: list[dict[str, Any]], rounds: int, seed: int, **options: Any
 ) -> dict[str, int]:
-    asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda loop, context: complaints.append(context))
+    loop.slow_callback_duration = PATIENCE  # in debug mode: a slow machine is no finding
     async with await connect(**server.connect_args, autocommit=True) as observer:
         pool = await create_async_pool(**server.connect_args, max_size=SIZE, acquire_timeout=PATIENCE, **options)
         await pool.wait_ready(PATIENCE)

@@ -14,6 +14,7 @@ from contextlib import suppress
 from mariadb_protocol import Interrupt, Send, StartTLS
 
 from ..dial import LONGEST_WAIT
+from ..threads import monotonic
 from ..transport import EARLY, PIECE, RECEIVE, Names, TimedOut, is_ours
 
 TYPE_CHECKING = False
@@ -173,7 +174,12 @@ class Wire(asyncio.BufferedProtocol):
 
     def expire(self, done: asyncio.Future[Any]) -> None:
         """The deadline of the operation has passed: whoever waits has to decide."""
-        if not done.done():
+        if done.done():
+            return
+        left = self.deadline - monotonic() if self.deadline is not None else 0.0
+        if left > 0.0:  # uvloop counts in milliseconds
+            self._loop.call_later(left, self.expire, done)
+        else:
             done.set_exception(TimedOut(f"{self.bound} passed"))
 
     def interrupt(self, error: BaseException) -> None:
