@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mariadb_py import Error
-from tests.hostile.faces import Client
+from tests.hostile.client import Client
 
 if TYPE_CHECKING:
     from typing import Any

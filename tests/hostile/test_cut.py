@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import mariadb_py
-from tests.hostile.faces import Client
+from tests.hostile.client import Client
 from tests.hostile.table import GREETING, PASSWORD, execute, open_cursor
 from tests.support.rogue import Close, Expect, HalfClose, Raw, Reset, rogue
 from tests.support.script_binary import binary_row, prepared

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mariadb_protocol.constants import Capability, Status
-from tests.hostile.faces import Client
 from tests.hostile.table import (
     ASKED,
     BEGUN,

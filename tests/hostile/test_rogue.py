@@ -11,7 +11,7 @@ import pytest
 
 import mariadb_py
 from tests.hostile.cases import CASES
-from tests.hostile.faces import Client
+from tests.hostile.client import Client
 from tests.hostile.table import PASSWORD
 from tests.support.rogue import Expect, Send, rogue
 from tests.support.scripts import ok
@@ -19,7 +19,7 @@ from tests.support.scripts import ok
 if TYPE_CHECKING:
     from typing import Any
 
-    from tests.hostile.faces import Client
+    from tests.hostile.client import Client
     from tests.hostile.table import Case
 
 pytestmark = pytest.mark.usefixtures("hard_limit", "leaves_nothing")

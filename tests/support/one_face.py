@@ -9,7 +9,7 @@ import os
 import re
 
 FACES = ("sync", "asyncio")
-BOTH = ("integration",)  # folders of tests/
+BOTH = ("integration", "hostile")  # folders of tests/
 
 NO_FACE = "opens no connection"
 CTRL_C = (
@@ -19,8 +19,46 @@ THREADS = "threads; a connection of asyncio belongs to one loop"
 ROWS = "the rows use a connection while they are asked for, which can wait for nothing in asyncio"
 MODES = "literals in each sql_mode are made below the faces; asyncio has the default one"
 
+SIGNALS = "the signal goes to the thread that asks for the rows of the file, which in asyncio is that of the loop"
+EARLY = "asyncio gives an answer to the operation while the question is being written, and sees first that it is wrong"
+OPTION = "above the drivers the option is the same as the argument, which asyncio has"
+SCENARIO = "the packets differ from those of another scenario, which asyncio has, in what is above the drivers alone"
+
 # Tests of the synchronous face alone: the id, and why.
 SYNC = {
+    "hostile/test_deadlines.py::test_ctrl_c_while_nobody_reads": SIGNALS,
+    "hostile/test_deadlines.py::test_many_threads_connect*": THREADS,
+    "hostile/test_deadlines.py::test_query_timeout[*-query_timeout]": OPTION,
+    "hostile/test_log.py::test_a_bad_certificate*": NO_FACE,
+    "hostile/test_log.py::test_a_certificate_of_another_authority_is_good_there": NO_FACE,
+    "hostile/test_log.py::test_a_reset_and_a_server_that_reads_no_more": NO_FACE,
+    "hostile/test_log.py::test_a_script_is_given_up_with_its_client": NO_FACE,
+    "hostile/test_log.py::test_fingerprints_and_certificates_of_clients": NO_FACE,
+    "hostile/test_log.py::test_the_steps_that_send": NO_FACE,
+    "hostile/test_log.py::test_what_*": NO_FACE,
+    "hostile/test_memory.py::*[bytes without end before the statement was written]": EARLY,
+    "hostile/test_*.py::test_names_*": NO_FACE,
+    **{
+        f"hostile/test_proxy.py::test_every_packet[{name}]": SCENARIO
+        for name in (
+            "begin and commit",
+            "call several",
+            "call unbuffered",
+            "duplicate key",
+            "execute prepared",
+            "executemany one by one",
+            "give up rows",
+            "recover",
+            "roll back",
+            "select kinds, binary",
+            "select kinds, text",
+            "select twice",
+            "two phases",
+            "warnings",
+        )
+    },
+    "hostile/test_rogue.py::*[rows without end before the statement was written]": EARLY,
+    "hostile/test_tls.py::test_an_old_version_would_be_spoken*": NO_FACE,
     "integration/test_authentication.py::test_cryptography_is_present_and_absent*": NO_FACE,
     "integration/test_executemany_errors.py::test_a_generator_that_uses_its_own_connection": ROWS,
     "integration/test_executemany_errors.py::test_ctrl_c_while_the_server_works": CTRL_C,
