@@ -227,6 +227,7 @@ class ConnectionPool(LinkPool, PoolFacts):
             reason = f"Can't add connection to pool {self.pool_name}: No free slot available ({self.pool_size})."
             raise PoolClosed("Pool is closed") if self._core.closed else PoolError(reason)
         slot = action.slot
+        slot.thread = get_ident()  # there is one who works on it
         handle = _new(Connection) if connection is None else connection
         try:
             if link is not None:
@@ -242,8 +243,7 @@ class ConnectionPool(LinkPool, PoolFacts):
                 self._expect()
         except BaseException:
             self._handles.pop(slot, None)
-            with self._lock:
-                self._core.forgo(slot)
+            self._do(self._core.given_up, slot)
             raise
         if self._core.closed:  # by another thread meanwhile, and the connection with it
             raise PoolClosed("Pool is closed")

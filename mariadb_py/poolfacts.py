@@ -25,6 +25,7 @@ class PoolFacts:
     _options: ConnectOptions | None
     _core: PoolCore
     _lock: Any
+    _keeping: Any
 
     def _do(self, decide: Callable[..., Any], *arguments: Any) -> None:
         """Let the core decide, and carry that out."""
@@ -32,6 +33,9 @@ class PoolFacts:
 
     def _choose(self) -> None:
         """Whether there is more to do for each borrower than to lend a connection."""
+
+    def _wake(self) -> None:
+        """Let whoever looks after it see that it is gone."""
 
     def _expect(self) -> None:
         """Have it looked after, if there is something to look after."""
@@ -51,7 +55,7 @@ class PoolFacts:
         own, connection_keywords = PoolOptions.split(keywords, self._own)
         if own.name != self._own.name:
             raise ProgrammingError(f"Pool {self._own.name!r} cannot be renamed to {own.name!r}")
-        if connection_keywords:
+        if any(value is not None for value in connection_keywords.values()):
             options = ConnectOptions.from_keywords(connection_keywords, SOURCES)
             self._options = options
             self._choose()
@@ -145,7 +149,11 @@ class PoolFacts:
 
     def __del__(self) -> None:
         core = getattr(self, "_core", None)
-        if core is None or core.closed or not core.size or is_finalizing():
+        if core is None or is_finalizing():
+            return
+        self._keeping = None  # the keeper may find this pool once more, and is to see that he has to go
+        self._wake()
+        if core.closed or not core.size:
             return
         unclosed = f"unclosed {self!r}"
         for slot in core.slots:

@@ -143,23 +143,10 @@ class AsyncConnection(ConnectionFacts):
         Raises:
             ProgrammingError: it is closed already (one from a pool may be closed twice).
         """
-        pool = self._pool
-        if pool is not None:
-            # Back to it; this handle is dead from then on, whatever interrupts it.
-            slot, link = self._slot, self._link
-            if link is None or slot is None:
-                return
-            pool._here()
-            try:
-                self._link = None
-                work = pool._release(slot, link)
-            except BaseException:
-                self._link = None
-                pool._abandon(slot, self._lease)
-                raise
-            self._slot = None
+        if self._pool is not None:
+            work = self._give_back()
             if work is not None:
-                await pool._until(work)
+                await self._pool._until(work)
             return
         link = self._link_or_raise()
         self._link = None
@@ -168,6 +155,26 @@ class AsyncConnection(ConnectionFacts):
         except ProgrammingError:  # it belongs to another event loop, where it can be closed
             self._link = link
             raise
+
+    def _give_back(self) -> Any:
+        """Return it to its pool; this handle is dead from then on, whatever interrupts it.
+
+        Returns:
+            The task that makes it ready for the next borrower; None if it is.
+        """
+        pool, slot, link = self._pool, self._slot, self._link
+        if pool is None or link is None or slot is None:
+            return None
+        pool._here()
+        try:
+            self._link = None
+            work = pool._release(slot, link)
+        except BaseException:
+            self._link = None
+            pool._abandon(slot, self._lease)
+            raise
+        self._slot = None
+        return work
 
     async def ping(self) -> None:
         """Ask the server for a sign of life.

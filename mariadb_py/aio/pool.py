@@ -72,7 +72,10 @@ class AsyncLease:
                 raise
             # What happened in the block is what its owner wants to hear of; but a cancellation is not lost.
         finally:
-            await connection.close()
+            work = connection._give_back()
+            # Behind a cancellation nobody waits for it.
+            if work is not None and (kind is None or issubclass(kind, Exception)):
+                await self._pool._until(work)
 
 
 class AsyncConnectionPool(LoopPool, PoolFacts):
@@ -96,7 +99,8 @@ class AsyncConnectionPool(LoopPool, PoolFacts):
         self._choose()
         if own.name:
             with _registry_lock:
-                if own.name in _ASYNC_CONNECTION_POOLS:
+                other = _ASYNC_CONNECTION_POOLS.get(own.name)
+                if other is not None and not other._over:
                     raise DuplicatePoolError(f"Pool {own.name!r} already exists")
                 _ASYNC_CONNECTION_POOLS[own.name] = self
         watch(self)
@@ -114,6 +118,7 @@ class AsyncConnectionPool(LoopPool, PoolFacts):
                 if action is None:
                     break
                 await self._open_here(action.slot)
+            self._check_open()
         except BaseException:
             await self.close()
             raise
@@ -138,12 +143,14 @@ class AsyncConnectionPool(LoopPool, PoolFacts):
 
     async def _borrow(self, timeout: float | None, code: CodeType, lasti: int) -> AsyncConnection:
         loop = self._here()
+        if timeout is not None:
+            timeout = checked_timeout(timeout)
         now = monotonic()
         slot = None if self._special else self._core.take(now)
         if slot is not None:
             slot.state = _LEASED
         if slot is None or now >= slot.fresh_until or slot.peek is None or not slot.peek():
-            seconds = self._own.acquire_timeout if timeout is None else checked_timeout(timeout)
+            seconds = self._own.acquire_timeout if timeout is None else timeout
             request = Waiter(now, now + seconds if seconds else None, loop)
             slot = await self._acquire(request, slot)
         # The last step: nothing can cancel it.
@@ -167,7 +174,7 @@ class AsyncConnectionPool(LoopPool, PoolFacts):
         Args:
             timeout: as for `get_connection()`.
         """
-        return AsyncLease(self, timeout)
+        return AsyncLease(self, None if timeout is None else checked_timeout(timeout))
 
     async def _call(self, hook: Callable[[Any], Any], link: Link) -> None:
         handle = AsyncConnection()
@@ -194,6 +201,7 @@ class AsyncConnectionPool(LoopPool, PoolFacts):
             reason = f"Can't add connection to pool {self.pool_name}: No free slot available ({self.pool_size})."
             raise PoolClosed("Pool is closed") if self._core.closed else PoolError(reason)
         slot = action.slot
+        slot.thread = task_id()  # there is one who works on it
         handle = AsyncConnection() if connection is None else connection
         try:
             if link is not None:
@@ -209,9 +217,14 @@ class AsyncConnectionPool(LoopPool, PoolFacts):
         except BaseException:
             self._handles.pop(slot, None)
             self._choose()
-            self._core.forgo(slot)
+            self._do(self._core.given_up, slot)
             raise
+        self._check_open()
         return handle
+
+    def _check_open(self) -> None:
+        if self._core.closed:  # meanwhile, and what was opened with it
+            raise PoolClosed("Pool is closed")
 
     async def _adopt(self, link: Link) -> None:
         """Make a connection that was used elsewhere as good as new."""
@@ -263,14 +276,18 @@ class AsyncConnectionPool(LoopPool, PoolFacts):
             timeout: seconds to wait for borrowed connections.
             force: behind that, close the others under their borrowers.
         """
-        if self._loop is not None:
+        timeout = checked_timeout(timeout)
+        if self._loop is not None and not self._over:
             self._here()
         if self._own.name:
             with _registry_lock:
                 if _ASYNC_CONNECTION_POOLS.get(self._own.name) is self:
                     del _ASYNC_CONNECTION_POOLS[self._own.name]
         self._handles.clear()
-        await self._shut(monotonic() + timeout, force)
+        if self._over:
+            self._bury()
+        else:
+            await self._shut(monotonic() + timeout, force)
 
     def forked(self, owner: int) -> None:
         """See `LoopPool`."""
@@ -326,7 +343,7 @@ async def create_async_pool(**keywords: Any) -> AsyncConnectionPool:
 async def borrow_by_name(pool_name: str, keywords: Mapping[str, Any]) -> AsyncConnection:
     """See `mariadb_py.pool.borrow_by_name`."""
     pool = _ASYNC_CONNECTION_POOLS.get(pool_name)
-    if pool is None:
+    if pool is None or (pool._over and keywords):
         if not keywords:
             raise PoolError(f"There is no pool {pool_name!r}, and nothing is given to make one with")
         return await AsyncConnectionPool(pool_name=pool_name, **keywords).get_connection()

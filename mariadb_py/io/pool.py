@@ -172,7 +172,7 @@ class LinkPool:
         try:
             link.run(finish_restore(link.core), until, "ping_timeout")
         except Error as error:
-            return self._pipeline.failed(error)
+            return self._pipeline.failed(error, monotonic())
         self._pipeline.answered()
         return ""
 
@@ -182,9 +182,12 @@ class LinkPool:
         """A lease ends; never raises an Error."""
         core = link.core
         reason = ""
-        if not link.reusable and not link.settle():
+        if self._core.closed:
+            reason = "closed"
+        elif not link.reusable and not link.settle():
             reason = "evicted" if link.evicted else "dead" if core.session.broken else "error"
         elif self._own.reset == "auto" and core.untouched:
+            core.statements.asked = False
             slot.spared += 1
         elif self._own.reset or core.session.status & Status.IN_TRANS or core.tpc.state:
             reason = self._made_new(slot, link)
@@ -213,8 +216,9 @@ class LinkPool:
                 return ""
             core.statements.guarded = own.reset == "auto"
             slot.resets += 1
-            at_once = own.on_reset is None and self._pipeline.wanted(own.pipeline_reset, core.session.mariadb)
-            soon = monotonic() + SEND_TIMEOUT
+            now = monotonic()
+            at_once = own.on_reset is None and self._pipeline.wanted(own.pipeline_reset, core.session.mariadb, now)
+            soon = now + SEND_TIMEOUT
             if at_once and link.run(send_restore(core), soon, "time to write a reset"):
                 slot.peek = None
                 return ""
@@ -421,31 +425,39 @@ class LinkPool:
         """See to it that what is due will be done: there is a keeper, and he looks (`again`) at what is due."""
         if start_new_thread is None:
             return
-        if not self._keeping.acquire(False):
+        keeping = self._keeping
+        if not keeping.acquire(False):
             if again:
-                with suppress(RuntimeError):  # he is awake
-                    self._alarm.release()
+                self._wake()
             return
         try:
-            start_new_thread(_keep, (ref(self), self._alarm))
-        except BaseException as error:
-            self._keeping.release()
-            if not isinstance(error, RuntimeError):  # no more threads can be had
-                raise
+            start_new_thread(_keep, (ref(self), self._alarm, keeping))
+        except RuntimeError:  # no more threads can be had
+            keeping.release()
+        except BaseException:
+            self._keeping = allocate_lock()  # there may be a keeper by now, who will find another's lock, and go
+            raise
+
+    def _wake(self) -> None:
+        """Let the keeper look at what is due."""
+        with suppress(RuntimeError):  # he is awake, or there is none
+            self._alarm.release()
 
     def _expect(self) -> None:
         """What is due at a later time may have become more."""
         if self._core.due(monotonic()) is not None:
             self._keep()
 
-    def _tend(self) -> float | None:
-        """What the keeper does; returns the time of the next time, None if there will be none."""
+    def _tend(self, keeping: Any) -> float | None:
+        """What the keeper with this lock does; returns the time of the next time, None if there will be none."""
+        if keeping is not self._keeping:
+            return None
         with suppress(Exception):  # in a thread of ours there is nobody to raise to
             self._do(self._core.tick)
         with self._lock:
             due = self._core.due(monotonic())
             if due is None and not self._lost and not self._core.waiting:
-                self._keeping.release()
+                keeping.release()
                 return None
         return due if due is not None else monotonic() + LONGEST_WAIT
 
@@ -468,8 +480,7 @@ class LinkPool:
     def shut(self) -> None:
         """Give nothing out any more, and close what is idle."""
         self._do(self._core.close)
-        with suppress(RuntimeError):  # the keeper is awake, or there is none
-            self._alarm.release()
+        self._wake()
 
 
 def answered(slot: Slot) -> bool:
@@ -478,11 +489,11 @@ def answered(slot: Slot) -> bool:
     return not is_pending(link.core) or not link.silent()
 
 
-def _keep(pool: ref[LinkPool], alarm: Any) -> None:
+def _keep(pool: ref[LinkPool], alarm: Any, keeping: Any) -> None:
     """The keeper's thread. It ends when nothing is due, or the pool is gone."""
     while True:
         found = pool()
-        due = found._tend() if found is not None else None
+        due = found._tend(keeping) if found is not None else None
         del found
         if due is None:
             return

@@ -217,8 +217,9 @@ def may_change_session(statement: bytes) -> bool:
 # (they may hide something, or be executed), sequences, and what only FOUND_ROWS() tells.
 _TELLTALE = (b"@", b":=", b";", b"/*", b"--", b"#", b"NEXTVAL", b"FOUND_ROWS")
 _NEXT_VALUE = rb"\bNEXT\s+VALUE\b"
-_PASSING = frozenset(b"SELECT WITH VALUES UPDATE DELETE SHOW EXPLAIN DESCRIBE DESC COMMIT ROLLBACK SAVEPOINT".split())
-_IN_PASSING = (b"BEGIN", b"START TRANSACTION", b"RELEASE SAVEPOINT")
+_PASSING = frozenset(b"SELECT WITH VALUES UPDATE DELETE SHOW EXPLAIN DESCRIBE DESC COMMIT ROLLBACK".split())
+_IN_PASSING = (b"BEGIN", b"START TRANSACTION")
+_LONGEST_KNOWN = 1 << 16  # bytes; to look through a longer one costs more than a reset
 _CALLED = bytes(_WORD) + b'.`"'  # what a name, quoted or not, has directly before its parenthesis
 _CLAUSES = frozenset(
     (
@@ -250,6 +251,8 @@ def leaves_nothing(statement: bytes) -> bool:
     """
     import re
 
+    if len(statement) > _LONGEST_KNOWN:
+        return False
     upper = statement.upper().strip()
     if upper.endswith(b";"):
         upper = upper[:-1].rstrip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import pytest
 
 import mariadb_py
 from mariadb_py import ConnectionPool, ProgrammingError
+from mariadb_py.core.pool import upkeep
 from mariadb_py.testing import temp_server
 from tests.support.listener import listening
 from tests.support.pool import DEAD, PATIENCE, Pools, borrow_all, kill, run, value, wait_for
@@ -324,3 +326,43 @@ def test_the_status_callback_is_given_the_borrower(make_pool: Pools) -> None:
         del seen[:]
         handle.close()
         assert seen == []
+
+
+def test_a_place_that_is_not_filled_is_for_who_waits(make_pool: Pools, connect: Connector) -> None:
+    """The connection that was to be added is killed while it is made ready."""
+    pool = make_pool.service(min_size=1, max_size=2, keepalive=0)
+    pool.wait_ready()
+    added = connect(init_command="DO SLEEP(1)")
+    number, administrator = added.connection_id, connect()
+    failed: list[BaseException] = []
+
+    def add() -> None:
+        try:
+            pool.add_connection(added)
+        except mariadb_py.Error as error:
+            failed.append(error)
+
+    with pool.get_connection():
+        adding = threading.Thread(target=add)
+        adding.start()
+        wait_for(lambda: pool.stats()["size"] == 2)
+        threading.Timer(0.2, lambda: administrator.kill(number)).start()
+        before = time.monotonic()
+        with pool.get_connection(timeout=PATIENCE) as connection:
+            assert time.monotonic() - before < PATIENCE / 4
+            assert value(connection, "SELECT 1") == 1
+        adding.join()
+    assert len(failed) == 1
+
+
+def test_what_is_being_added_is_nobody_s_stray(
+    make_pool: Pools, connect: Connector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes longer to make it ready than the time behind which a stray place is given up."""
+    monkeypatch.setattr(upkeep, "STRAY", 0.1)
+    pool = make_pool.service(min_size=0, max_size=1, keepalive=0.05)
+    handle = pool.add_connection(connect(init_command="DO SLEEP(0.5)"))
+    assert pool.stats()["size"] == 1
+    with pool.get_connection() as connection:
+        assert connection is handle
+        assert value(connection, "SELECT 1") == 1

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import _thread
 import gc
 from typing import TYPE_CHECKING
 
 import pytest
 
 from mariadb_py import ProgrammingError
-from tests.support.pool import Pools, ids, value, wait_for
+from tests.support.pool import PATIENCE, Pools, ids, value, wait_for
 
 if TYPE_CHECKING:
     from typing import Any
@@ -32,6 +33,13 @@ def test_none_takes_a_hook_away(make_pool: Pools) -> None:
     pool.set_config(on_reset=None, max_waiting=None, pool_name=None)  # only hooks can be None
     pool.get_connection().close()
     assert (len(seen), pool._own.max_waiting) == (3, 3)
+
+
+def test_none_changes_nothing_else(make_pool: Pools) -> None:
+    pool = make_pool(pool_size=1)
+    options = pool._options
+    pool.set_config(password=None, host=None)
+    assert pool._options is options
 
 
 def test_several_pools_in_one_text(make_pool: Pools) -> None:
@@ -66,6 +74,19 @@ def test_a_pool_that_is_dropped_is_told_of(make_pool: Pools, connect: Connector)
         del pool
         gc.collect()
     wait_for(lambda: ids(administrator) <= before)
+
+
+def test_the_keepers_of_dropped_pools_go(make_pool: Pools) -> None:
+    before = _thread._count()
+    for _ in range(10):
+        pool = make_pool.service(pool_size=1, keepalive=PATIENCE)
+        pool.wait_ready()
+        wait_for(pool._keeping.locked)
+        make_pool.made.remove(pool)
+        with pytest.warns(ResourceWarning, match=r"^unclosed "):
+            del pool
+            gc.collect()
+    wait_for(lambda: _thread._count() <= before)
 
 
 @pytest.mark.parametrize("keywords", [{}, {"min_size": 0}])

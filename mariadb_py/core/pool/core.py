@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 NEW = 0.1  # seconds in which a connection that was opened for somebody need not show him that it is alive
 TRIES = 2  # connections that are opened for one who does not queue, should they be of no use
 MARGIN = 45.0  # seconds, at most, by which a connection is replaced before the server ends it
+LOOKS = 4  # idle connections that are looked at, to find a better one
 IMPATIENCE = 0.5  # seconds between two attempts to connect, at most, while somebody waits
 
 
@@ -134,8 +135,14 @@ class PoolCore(Upkeep):
             return Refusal.QUEUE_FULL
         return ""
 
+    def _in_vain(self, request: Request) -> None:
+        """What somebody got by waiting is of no use to him."""
+        if request.waited is not None:
+            self.stats.time("wait", request.waited, -1)
+            request.waited = None
+
     def exchange(self, slot: Slot, request: Request, answered: Callable[[Slot], bool], now: float) -> list[Action]:
-        """Whoever was given this slot finds its reset unanswered: the one that has been idle longest may be better.
+        """Whoever was given this slot finds its reset unanswered: of those that have been idle long one may be better.
 
         Args:
             slot: what he was given.
@@ -145,12 +152,8 @@ class PoolCore(Upkeep):
         """
         if slot not in self._slots or now >= slot.retire_at:
             return []
-        try:
-            other = self._idle.popleft()
-        except IndexError:
-            return []
-        if other.peek is None and not answered(other):
-            self._idle.appendleft(other)
+        other = self._better(answered, now)
+        if other is None:
             return []
         other.seen = now
         other.used += 1
@@ -160,6 +163,21 @@ class PoolCore(Upkeep):
         slot.state = SlotState.IDLE
         self._idle.append(slot)
         return self._proceed(now)
+
+    def _better(self, answered: Callable[[Slot], bool], now: float) -> Slot | None:
+        """Take out an idle slot that can be used at once, the one that has been idle longest; None: there is none."""
+        passed: list[Slot] = []
+        try:
+            while len(passed) < LOOKS:
+                slot = self._idle.popleft()
+                if now < slot.retire_at and (slot.peek is not None or answered(slot)):
+                    return slot
+                passed.append(slot)
+        except IndexError:
+            pass
+        finally:
+            self._idle.extendleft(reversed(passed))
+        return None
 
     def dead(self, slot: Slot, request: Request, reason: str, now: float) -> list[Action]:
         """Whoever was given this slot found its connection unusable, before he used it.
@@ -172,9 +190,7 @@ class PoolCore(Upkeep):
         """
         slot.used -= 1
         request.slot = None
-        if request.waited is not None:  # in vain
-            self.stats.time("wait", request.waited, -1)
-            request.waited = None
+        self._in_vain(request)
         if slot not in self._slots:  # closed meanwhile
             return self.acquire(request, now)
         if reason in ("dead", "ping"):
@@ -250,6 +266,13 @@ class PoolCore(Upkeep):
             slot.state = SlotState.IDLE
             self._idle.append(slot)
 
+    def given_up(self, slot: Slot, now: float) -> list[Action]:
+        """As `forgo()`; whoever the slot was for, and who waits for a place, is served another way."""
+        request = slot.request if slot.state == SlotState.OPENING else None
+        self.forgo(slot)
+        again = [] if request is None else self.acquire(request, now)
+        return [*again, *self._proceed(now)]
+
     def withdraw(self, request: Request, refusal: str, now: float) -> list[Action]:
         """Somebody does not want to wait any longer; nothing happens if he has been answered already."""
         try:
@@ -290,9 +313,16 @@ class PoolCore(Upkeep):
 
     def hand_back(self, slot: Slot, now: float) -> list[Action]:
         """Whoever was given this slot has not touched its connection, and does not want it any more."""
+        request, slot.request = slot.request, None
         slot.used -= 1
-        slot.request = None
-        return self._proceed(now) if self.put(slot, now) else self.release(slot, "", now)
+        self.stats.count("cancelled_waits")
+        if request is not None:
+            self._in_vain(request)
+        if now >= slot.retire_at:
+            return [self._discard(slot, self._end(slot)), *self._proceed(now)]
+        slot.state = SlotState.IDLE
+        self._idle.append(slot)
+        return self._proceed(now)
 
     def attend(self, now: float) -> list[Action]:
         """A connection has become idle while not all was easy."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 from mariadb_protocol import ProtocolError
 
 from ...exceptions import Error, LostConnectionError
+from .slot import ALWAYS, NEVER
 
 # Errors of a login that the next attempt will meet as well.
 REFUSED_LOGINS = frozenset((1044, 1045, 1049, 1524, 1698, 2026, 2061, 3118, 4151))
+
+PAUSE = 60.0  # seconds in which no reset is sent at once, behind two in a row that were not answered
 
 
 def is_refusal(error: BaseException) -> bool:
@@ -18,32 +21,34 @@ def is_refusal(error: BaseException) -> bool:
 class Pipeline:
     """Whether all of a reset is sent at once, and its answers are read when the connection is borrowed again."""
 
-    __slots__ = ("_doubts", "_usable")
+    __slots__ = ("_doubts", "_usable_from")
 
     def __init__(self) -> None:
         self._doubts = 0  # resets in a row that failed
-        self._usable = True
+        self._usable_from = ALWAYS
 
-    def wanted(self, mode: bool | str, mariadb: bool) -> bool:
+    def wanted(self, mode: bool | str, mariadb: bool, now: float) -> bool:
         """It is.
 
         Args:
             mode: option `pipeline_reset`.
             mariadb: the server says that it is a MariaDB.
+            now: the time.
         """
-        return mariadb and self._usable if mode == "auto" else bool(mode)
+        return mariadb and now >= self._usable_from if mode == "auto" else bool(mode)
 
     def answered(self) -> None:
         """A reset has come to its end."""
         self._doubts = 0
 
-    def failed(self, error: Error) -> str:
+    def failed(self, error: Error, now: float) -> str:
         """A reset has ended with an error; returns why the connection is given up, one of `stats.DISCARDS`."""
         cause = error.__cause__
         if isinstance(error, LostConnectionError) and not isinstance(cause, TimeoutError):
             return "dead"
         self._doubts += 1
-        # Whoever is there does not take commands together. Other errors, twice in a row, say so too.
-        if self._doubts > 1 or (isinstance(cause, ProtocolError) and not isinstance(error, LostConnectionError)):
-            self._usable = False
+        if isinstance(cause, ProtocolError) and not isinstance(error, LostConnectionError):
+            self._usable_from = NEVER  # whoever is there does not take commands together
+        elif self._doubts > 1:  # or is only slow: a transaction that has to be rolled back takes its time
+            self._usable_from = max(self._usable_from, now + PAUSE)
         return "reset"

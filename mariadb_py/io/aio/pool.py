@@ -7,11 +7,9 @@ opened, and reset where that has to be waited for, by tasks of the pool. It belo
 from __future__ import annotations
 
 import asyncio
-import warnings
 from _random import Random
 from collections import deque
 from contextlib import nullcontext, suppress
-from weakref import ref
 
 from mariadb_protocol import ProtocolError
 from mariadb_protocol.constants import Status
@@ -19,19 +17,19 @@ from mariadb_protocol.constants import Status
 from ...core.pool.actions import Answer, Check, Close, Open, Tell
 from ...core.pool.core import PoolCore
 from ...core.pool.report import refusal
-from ...core.pool.slot import ALWAYS, NEVER, SlotState
+from ...core.pool.slot import ALWAYS, SlotState
 from ...core.pool.verdict import Pipeline, is_refusal
 from ...core.restore import finish_restore, is_pending, learn, restore, send_restore
 from ...exceptions import Error, PoolError
-from ..dial import LONGEST_WAIT
 from ..pool import GOODBYE_TIMEOUT, answered
 from ..threads import monotonic
+from .background import Background
 from .link import Link
 from .waiter import Waiter, task_id, task_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from typing import Any
 
     from ...core.options import ConnectOptions
@@ -40,7 +38,7 @@ if TYPE_CHECKING:
     from ...core.pool.slot import Slot
 
 
-class LoopPool:
+class LoopPool(Background):
     """The links of a pool; the arguments are those of `io.pool.LinkPool`."""
 
     _lock = nullcontext()
@@ -53,13 +51,11 @@ class LoopPool:
 
     def _revive(self) -> None:
         """Begin with nothing."""
+        super().__init__()
         self._core = PoolCore(self._own, Random().random)
-        self._tasks: set[asyncio.Task[None]] = set()
         self._lost: list[tuple[Slot, int]] = []  # collected leases; appended to by the collector
         self._deciding = False
         self._postponed: deque[tuple[Callable[..., list[Action]], tuple[Any, ...]]] = deque()
-        self._timer: asyncio.TimerHandle | None = None
-        self._due = NEVER  # when it strikes
         self.working: tuple[()] = ()  # there are no threads
         self._pipeline = Pipeline()
         self._patient = True  # until a reset is not answered in GOODBYE_TIMEOUT
@@ -126,6 +122,9 @@ class LoopPool:
             if not link.busy and not link.closed and (is_pending(link.core) or link.reusable):
                 self._do(self._core.hand_back, slot)
                 return
+        for slot in self._core.slots:
+            if slot.request is request and slot.state == SlotState.OPENING:
+                slot.request = None  # what is being opened for it will be for others
         self._do(self._core.cancel, request)
 
     async def _wait(self, request: Waiter) -> Slot | None:
@@ -173,7 +172,7 @@ class LoopPool:
         try:
             await link.run(finish_restore(link.core), until, "ping_timeout")
         except Error as error:
-            return self._pipeline.failed(error)
+            return self._pipeline.failed(error, monotonic())
         self._pipeline.answered()
         return ""
 
@@ -187,29 +186,34 @@ class LoopPool:
         """
         core, own = link.core, self._own
         reason = ""
-        if not link.reusable and not link.settle_now():
+        if self._core.closed:
+            reason = "closed"
+        elif not link.reusable and not link.settle_now():
             reason = "evicted" if link.evicted else "dead" if core.session.broken else "error"
-        elif own.reset == "auto" and core.untouched:
-            slot.spared += 1
-        elif core.auto_reconnect and not link.silent():  # before it is opened anew for nobody
+        elif not link.silent():  # before it is opened anew for nobody
             reason = "dead"
+        elif own.reset == "auto" and core.untouched:
+            core.statements.asked = False
+            slot.spared += 1
         elif own.reset:
             core.statements.guarded = own.reset == "auto"
             slot.resets += 1
             try:
                 if not self._sends_reset(slot, link):
-                    return self._in_background(self._make_new(slot, link))
+                    return self._readied(slot, link)
             except (Error, ProtocolError):
                 reason = "reset"
         elif core.session.status & Status.IN_TRANS or core.tpc.state:
-            return self._in_background(self._make_new(slot, link))
+            return self._readied(slot, link)
         self._returned(slot, reason)
         return None
 
     def _sends_reset(self, slot: Slot, link: Link) -> bool:
         """Send all of a reset at once, if that is possible."""
         own, core = self._own, link.core
-        if own.on_reset is not None or not self._pipeline.wanted(own.pipeline_reset, core.session.mariadb):
+        if own.on_reset is not None:
+            return False
+        if not self._pipeline.wanted(own.pipeline_reset, core.session.mariadb, monotonic()):
             return False
         if not link.run_now(send_restore(core)):
             return False
@@ -222,24 +226,28 @@ class LoopPool:
         elif not self._core.easy:
             self._do(self._core.attend)
 
-    async def _make_new(self, slot: Slot, link: Link) -> None:
+    def _readied(self, slot: Slot, link: Link) -> asyncio.Task[None] | None:
         """Make a connection ready for the next borrower, where that has to be waited for."""
+        failed = [True]
+
+        def end(task: asyncio.Task[None]) -> None:
+            with suppress(PoolError):  # its loop has ended
+                self._returned(slot, "reset" if failed else "")
+
+        return self._in_background(self._make_new(link, failed), end)
+
+    async def _make_new(self, link: Link, failed: list[bool]) -> None:
         core, own = link.core, self._own
         timeout = core.options.connect_timeout
         until = None if timeout is None else monotonic() + timeout
-        reason = "reset"
-        try:
+        with suppress(Exception):
             if own.reset:
                 await link.run(restore(core), until, "connect_timeout")
                 if own.on_reset is not None:
                     await self._call(own.on_reset, link)
             else:
                 await link.run(core.end_transaction(), until, "connect_timeout")
-            reason = ""
-        except Exception:
-            reason = "reset"
-        finally:
-            self._returned(slot, reason)
+            failed.clear()
 
     def _abandon(self, slot: Slot, lease: int) -> None:
         """The end of a lease was interrupted, or its beginning."""
@@ -293,7 +301,14 @@ class LoopPool:
         if self._loop is None:  # `_begin()` will ask again
             self._core.forgo(action.slot)
             return
-        self._in_background(self._open_quietly(action.slot))
+        slot = action.slot
+
+        def end(task: asyncio.Task[None]) -> None:
+            if task.cancelled() and slot.state == SlotState.OPENING:  # before it began
+                with suppress(PoolError):
+                    self._do(self._core.given_up, slot)
+
+        self._in_background(self._open_quietly(slot), end)
 
     async def _open_quietly(self, slot: Slot) -> None:
         """Open a connection; whoever waits for one is told of an error by the core."""
@@ -317,8 +332,7 @@ class LoopPool:
                 self._do(self._core.failed, slot, error, is_refusal(error))
                 self._tell("connect_error", error=error)
             else:
-                self._core.forgo(slot)
-                self._do(self._core.attend)
+                self._do(self._core.given_up, slot)
             raise
         self._core.stats.time("connect", monotonic() - began)
         self._do(self._core.opened, slot, link)
@@ -349,7 +363,14 @@ class LoopPool:
             await self._call(self._own.on_connect, link)
 
     def _check(self, action: Check) -> None:
-        self._in_background(self._check_quietly(action.slot))
+        slot = action.slot
+
+        def end(task: asyncio.Task[None]) -> None:
+            if task.cancelled() and slot.state == SlotState.CHECKING:  # before it began
+                with suppress(PoolError):
+                    self._do(self._core.given_up, slot)
+
+        self._in_background(self._check_quietly(slot), end)
 
     async def _check_quietly(self, slot: Slot) -> None:
         wrong = "dead"
@@ -375,69 +396,13 @@ class LoopPool:
         finally:
             link.close_now()
 
-    def _tell_of_leak(self, action: Tell) -> None:
-        slot = action.slot
-        held = monotonic() - slot.seen
-        self._tell("leak", seconds=held, thread=task_name(slot.thread), place=slot.place)
-        if self._own.on_event is None:
-            with suppress(Warning):
-                text = f"pool {self._own.name!r}: a connection has been borrowed for {held:.1f} s at {slot.place}"
-                warnings.warn(text, ResourceWarning, stacklevel=2)
-
     _PERFORM: Mapping[type[Action], Any] = {
         Answer: _answer,
         Open: _open,
         Check: _check,
         Close: _close,
-        Tell: _tell_of_leak,
+        Tell: Background._tell_of_leak,
     }
-
-    def _tell(self, event: str, **details: Any) -> None:
-        """Tell the user's callback what has happened; what it raises is its own business."""
-        callback = self._own.on_event
-        if callback is not None:
-            with suppress(Exception):
-                callback(event, details)
-
-    # In the background
-
-    def _in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
-        """Let a task of the pool do it; None if its loop has ended."""
-        loop = self._loop
-        if loop is None or loop.is_closed():
-            work.close()
-            return None
-        task = loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
-
-    async def _until(self, task: asyncio.Task[None]) -> None:
-        """Until a task of the pool has ended; it goes on if this is cancelled."""
-        await asyncio.wait({task})
-
-    def _expect(self) -> None:
-        """What is due at a later time may have become more."""
-        if self._core.due(monotonic()) is not None:
-            self._keep()
-
-    def _keep(self, due: float | None = None) -> None:
-        """See to it that what is due will be done: by `due`, or whenever the core says."""
-        now = monotonic()
-        if due is None:
-            times = [time for time in (self._core.due(now), self._core.deadline) if time is not None]
-            due = min(times) if times else NEVER
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self._due = due
-        if due < NEVER and self._loop is not None:
-            self._timer = self._loop.call_later(min(max(due - now, 0.001), LONGEST_WAIT), _tend, ref(self))
-
-    def _tend(self) -> None:
-        self._timer = None
-        self._do(self._core.tick)
-        self._keep()
 
     # The end
 
@@ -449,8 +414,7 @@ class LoopPool:
         if self._timer is not None:
             self._timer.cancel()
         while True:
-            # A task that is cancelled before its first step would leave its slot behind.
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # what is begun, begins
             tasks = [task for task in self._tasks if task is not asyncio.current_task()]
             if not tasks:
                 break
@@ -463,6 +427,18 @@ class LoopPool:
             for slot in self._core.holders():
                 slot.connection.close_now()
         await asyncio.sleep(0)  # sockets are closed in the next turn of the loop
+
+    @property
+    def _over(self) -> bool:
+        """The loop that it belongs to has ended."""
+        return self._loop is not None and self._loop.is_closed()
+
+    def _bury(self) -> None:
+        """Behind the end of its loop: close what is open, without a word."""
+        self._core.closed, self._core.easy = True, False
+        for slot in self._core.slots:
+            if slot.connection is not None:
+                slot.connection.drop()
 
     def forked(self, owner: int) -> None:
         """This is a child of process `owner`: begin anew, in another loop."""
@@ -483,12 +459,6 @@ class LoopPool:
         for slot in self._core.slots:
             if slot.connection is not None:
                 slot.connection.drop()
-
-
-def _tend(pool: ref[LoopPool]) -> None:
-    found = pool()
-    if found is not None:
-        found._tend()
 
 
 async def maybe(value: Any) -> Any:
