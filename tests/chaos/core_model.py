@@ -191,6 +191,13 @@ class Shell:
         else:
             self.bury(slot, request)
 
+    def step_hand_back(self) -> None:
+        """Somebody who was given one is gone, and has not touched it."""
+        if self.given:
+            slot = self.choose(list(self.given))
+            del self.given[slot]
+            self.perform(self.core.hand_back(slot, self.now))
+
     def step_exchange(self) -> None:
         """Somebody finds that the reset of what he was given is not answered."""
         if not self.given:
@@ -466,7 +473,18 @@ STEPS = (
     *("look",) * 4,
     *("tick", "checked", "use") * 3,
     *("failed", "release", "resume") * 2,
-    *("exchange", "withdraw", "interrupt", "answered_already", "lose", "forgo", "examine", "await_ready", "grow"),
+    *(
+        "exchange",
+        "hand_back",
+        "withdraw",
+        "interrupt",
+        "answered_already",
+        "lose",
+        "forgo",
+        "examine",
+        "await_ready",
+        "grow",
+    ),
     *("drain", "resize", "suspend", "close"),
 )
 
