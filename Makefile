@@ -4,6 +4,7 @@
 #                  folder outside of the project; the two servers need root
 # make test-servers  the integration tests against each server there is; test-other-servers: without this system's,
 #                  which `make test` has had
+# make test-faces  what `make test` leaves out of the asyncio face: the files of tests/hostile that wait much
 # make test-hostile  what a hostile server or network may do: rogue server, proxy, deadlines, TLS
 # make chaos       what a pool has to stand, in full: the programs of tests/chaos, one after the other; less than 20
 #                  minutes (.venv-oracle)
@@ -27,7 +28,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
-.PHONY: demo test servers test-servers test-other-servers test-hostile chaos soak lint coverage build bench-quick oracle oracle-example clean server python
+.PHONY: demo test servers test-servers test-other-servers test-hostile chaos soak test-faces lint coverage build bench-quick oracle oracle-example clean server python
 .DELETE_ON_ERROR:
 
 # $(call apt_get,PACKAGES): install Debian packages quietly; lists are fetched only if the first try fails.
@@ -80,6 +81,9 @@ test-server-%: $(VENV)/dev.stamp server servers
 	[ -e $$root/usr/sbin/mysqld ] || { echo "skipped: $$root is not there, as only root can fetch it"; exit 0; }; \
 	echo "server of $$root"; \
 	MARIADB_PY_SERVER_ROOT=$$root $(VENV)/bin/python -m pytest -q -p no:cacheprovider tests/integration
+
+test-faces: $(VENV)/dev.stamp server
+	@MARIADB_PY_FACES=all $(VENV)/bin/python -m pytest -q tests/test_faces.py tests/hostile -k "asyncio or faces"
 
 test-hostile: $(VENV)/dev.stamp server
 	@$(VENV)/bin/python -m pytest -q tests/hostile

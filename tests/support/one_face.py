@@ -82,6 +82,9 @@ SYNC = {
 # There is no other server between the faces and floor 2, which the synchronous face shows to fit each release.
 OTHER_SERVERS = ("test_commit_outcome", "test_procedures", "test_result_cursors", "test_session_options", "test_tpc")
 
+# Files that wait much; they run over asyncio where MARIADB_PY_FACES is "all", as `make test-faces` has it.
+PATIENT = ("test_cut", "test_deadlines", "test_log", "test_memory", "test_proxy", "test_tls")
+
 
 def face_of(nodeid: str) -> tuple[str, str]:
     """The id of a test without its face, and the face; "" for a test that has none."""
@@ -102,6 +105,8 @@ def has(name: str, face: str) -> bool:
     if face != "asyncio":
         return True
     if os.environ.get("MARIADB_PY_SERVER_ROOT") and not any(f"/{file}.py:" in name for file in OTHER_SERVERS):
+        return False
+    if os.environ.get("MARIADB_PY_FACES") != "all" and any(f"hostile/{file}.py:" in name for file in PATIENT):
         return False
     return not in_table(name)
 
