@@ -4,7 +4,7 @@
 #                  folder outside of the project; the two servers need root
 # make test-servers  the integration tests against each server there is; test-other-servers: without this system's,
 #                  which `make test` has had
-# make test-faces  what `make test` leaves out of the asyncio face: the files of tests/hostile that wait much
+# make test-faces  tests/integration and tests/hostile over asyncio, of which `make test` has a part
 # make test-hostile  what a hostile server or network may do: rogue server, proxy, deadlines, TLS
 # make chaos       what a pool has to stand, in full: the programs of tests/chaos, one after the other; less than 20
 #                  minutes (.venv-oracle)
@@ -83,7 +83,7 @@ test-server-%: $(VENV)/dev.stamp server servers
 	MARIADB_PY_SERVER_ROOT=$$root $(VENV)/bin/python -m pytest -q -p no:cacheprovider tests/integration
 
 test-faces: $(VENV)/dev.stamp server
-	@MARIADB_PY_FACES=all $(VENV)/bin/python -m pytest -q tests/test_faces.py tests/hostile -k "asyncio or faces"
+	@MARIADB_PY_FACES=all $(VENV)/bin/python -m pytest -q tests/test_faces.py tests/integration tests/hostile -k "asyncio or faces"
 
 test-hostile: $(VENV)/dev.stamp server
 	@$(VENV)/bin/python -m pytest -q tests/hostile

@@ -9,6 +9,7 @@ from .core.options import MAX_POOL_SIZE, ConnectOptions, PoolOptions
 from .core.pool.stats import prometheus
 from .exceptions import ProgrammingError
 from .io.optionfile import SOURCES
+from .io.threads import allocate_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -151,7 +152,10 @@ class PoolFacts:
         core = getattr(self, "_core", None)
         if core is None or is_finalizing():
             return
-        self._keeping = None  # the keeper may find this pool once more, and is to see that he has to go
+        # The keeper may find this pool once more, and is to see that he has to go; nor will there be another one.
+        keeping = allocate_lock()
+        keeping.acquire()
+        self._keeping = keeping
         self._wake()
         if core.closed or not core.size:
             return

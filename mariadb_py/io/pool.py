@@ -68,7 +68,6 @@ class LinkPool:
 
     def _revive(self) -> None:
         """Begin with nothing."""
-        self._core = PoolCore(self._own, Random().random)
         # Re-entrant, so that it can be asked whether this thread has it: a signal handler or a finalizer may strike
         # anywhere, and must not wait for what is interrupted by it.
         self._lock = allocate_rlock()
@@ -79,6 +78,7 @@ class LinkPool:
         self._alarm = allocate_lock()  # released to wake him
         self._patient = True  # until a reset is not answered in GOODBYE_TIMEOUT: others need not be waited for then
         self._pipeline = Pipeline()
+        self._core = PoolCore(self._own, Random().random)  # last: where it is, all is
 
     # Hooks, where there are handles to call them with
 

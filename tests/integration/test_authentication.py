@@ -141,6 +141,7 @@ def test_bytes_that_are_no_text(accounts: Accounts) -> None:
     accounts.need("mysql_native_password")
     password = bytes(range(256))
     digest = sha1(sha1(password).digest()).hexdigest().upper()
+    accounts.execute("DROP USER IF EXISTS raw")
     accounts.execute(f"CREATE USER raw IDENTIFIED BY PASSWORD '*{digest}'")
     with accounts.connect("raw", password) as connection:
         assert whoami(connection) == "raw"

@@ -90,6 +90,7 @@ class Accounts:
         """
         self._count += 1
         name = name or f"account_{self._count}"
+        self.execute(f"DROP USER IF EXISTS '{name}'@'{host}'")  # the other face may have made it
         how = " OR ".join(self._way(*way) for way in ways)
         self.execute(f"CREATE USER '{name}'@'{host}' IDENTIFIED {'WITH' if self.server.mysql else 'VIA'} {how}")
         return name

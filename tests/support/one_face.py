@@ -78,12 +78,12 @@ SYNC = {
     "integration/test_tls_matrix.py::test_no_pair_ends_in_plain_text_once_tls_was_asked_for": NO_FACE,
 }
 
-# Files that run over asyncio with servers of other releases as well: each kind of command, result and login once.
-# There is no other server between the faces and floor 2, which the synchronous face shows to fit each release.
-OTHER_SERVERS = ("test_commit_outcome", "test_procedures", "test_result_cursors", "test_session_options", "test_tpc")
-
-# Files that wait much; they run over asyncio where MARIADB_PY_FACES is "all", as `make test-faces` has it.
-PATIENT = ("test_cut", "test_deadlines", "test_log", "test_memory", "test_proxy", "test_tls")
+# Files that run over asyncio in any case: each kind of command, result and login once, and each hostile script. All
+# others do where MARIADB_PY_FACES is "all", as `make test-faces` has it.
+ALWAYS = (
+    *("test_commit_outcome", "test_procedures", "test_result_cursors", "test_session_options", "test_tpc"),
+    "test_rogue",
+)
 
 
 def face_of(nodeid: str) -> tuple[str, str]:
@@ -104,9 +104,7 @@ def has(name: str, face: str) -> bool:
     """The test runs over this face."""
     if face != "asyncio":
         return True
-    if os.environ.get("MARIADB_PY_SERVER_ROOT") and not any(f"/{file}.py:" in name for file in OTHER_SERVERS):
-        return False
-    if os.environ.get("MARIADB_PY_FACES") != "all" and any(f"hostile/{file}.py:" in name for file in PATIENT):
+    if os.environ.get("MARIADB_PY_FACES") != "all" and not any(f"/{file}.py:" in name for file in ALWAYS):
         return False
     return not in_table(name)
 
