@@ -54,11 +54,6 @@ class Link(LinkState["Transport"]):
         self._runs = Turns()
         self._listened = 0.0  # monotonic time of the last look at what the server has to say
 
-    @property
-    def busy(self) -> bool:
-        """An operation is going on."""
-        return bool(self._runs)
-
     @classmethod
     def open(cls, options: ConnectOptions) -> Link:
         """A link that is connected; see `connect()`."""

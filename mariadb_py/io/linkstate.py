@@ -86,6 +86,7 @@ class LinkState(_Base["S"]):
         *("__weakref__", "_cancelling", "_ending", "_loss_known", "_transport", "_warns"),
         *("core", "endpoint", "evicted", "evicts", "observer", "welcomed"),
     )
+    _runs: Any  # true while an operation is going on
     _INTERRUPTIONS: tuple[type[BaseException], ...] = (KeyboardInterrupt,)
 
     def __init__(self, options: ConnectOptions, *, warns: bool = True) -> None:
@@ -142,7 +143,7 @@ class LinkState(_Base["S"]):
         core, session = self.core, self.core.session
         if session is not self.welcomed or session.state != State.READY or core.statements.distributed:
             return False
-        return not (self.busy or self.evicted or core.user_changed or core.unsettled or core.streaming)
+        return not (self._runs or self.evicted or core.user_changed or core.unsettled or core.streaming)
 
     @property
     def _lendable(self) -> bool:
@@ -156,7 +157,7 @@ class LinkState(_Base["S"]):
     @property
     def busy(self) -> bool:
         """An operation is going on."""
-        raise NotImplementedError
+        return bool(self._runs)
 
     # Errors
 

@@ -182,13 +182,8 @@ class LinkPool:
         """A lease ends; never raises an Error."""
         core = link.core
         reason = ""
-        if self._core.closed:
-            reason = "closed"
-        elif not link.reusable and not link.settle():
+        if not link.reusable and not link.settle():
             reason = "evicted" if link.evicted else "dead" if core.session.broken else "error"
-        elif self._own.reset == "auto" and core.untouched:
-            core.statements.asked = False
-            slot.spared += 1
         elif self._own.reset or core.session.status & Status.IN_TRANS or core.tpc.state:
             reason = self._made_new(slot, link)
         if reason or not self._core.put(slot, monotonic()):
@@ -204,8 +199,13 @@ class LinkPool:
 
     def _made_new(self, slot: Slot, link: Link) -> str:
         """Make a connection ready for the next borrower; why that failed, "" if it did not."""
-        core = link.core
-        own = self._own
+        core, own = link.core, self._own
+        if self._core.closed:
+            return "closed"
+        if own.reset == "auto" and core.untouched:
+            core.statements.asked = False
+            slot.spared += 1
+            return ""
         if core.auto_reconnect and not link.silent():  # before it is opened anew for nobody
             return "dead"
         timeout = core.options.connect_timeout

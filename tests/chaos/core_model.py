@@ -204,9 +204,9 @@ class Shell:
             return
         slot = self.choose(list(self.given))
         request = self.given.pop(slot)
-        oldest = self.core._idle[0] if self.core.idle else None
+        idle = tuple(self.core._idle)
         actions = self.core.exchange(slot, request, lambda other: self.choose((True, True, False)), self.now)
-        assert request.slot is slot or request.slot is oldest
+        assert request.slot is slot or request.slot in idle
         self.given[request.slot] = request
         self.perform(actions)
 

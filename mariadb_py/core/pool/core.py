@@ -155,13 +155,14 @@ class PoolCore(Upkeep):
         other = self._better(answered, now)
         if other is None:
             return []
+        # In this order: wherever Ctrl-C strikes, each of the two is the request's, or idle, or a stray that is found.
+        slot.state = SlotState.IDLE
+        slot.request = None
+        self._idle.append(slot)
         other.seen = now
         other.used += 1
+        self.stats.borrows -= 1  # the first one was not lent
         self._give(request, other)
-        self.stats.borrows -= 1  # it was not
-        slot.request = None
-        slot.state = SlotState.IDLE
-        self._idle.append(slot)
         return self._proceed(now)
 
     def _better(self, answered: Callable[[Slot], bool], now: float) -> Slot | None:

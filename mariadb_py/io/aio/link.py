@@ -40,18 +40,13 @@ if TYPE_CHECKING:
 class Link(LinkState["Wire"]):
     """A connection of one event loop; the attributes are those of `LinkState`."""
 
-    __slots__ = ("_loop", "_running")
+    __slots__ = ("_loop", "_runs")
     _INTERRUPTIONS = (asyncio.CancelledError, KeyboardInterrupt)
 
     def __init__(self, options: ConnectOptions, *, warns: bool = True) -> None:
         super().__init__(options, warns=warns)
         self._loop = asyncio.get_running_loop()
-        self._running = False  # an operation
-
-    @property
-    def busy(self) -> bool:
-        """An operation is going on."""
-        return self._running
+        self._runs = False  # an operation
 
     @classmethod
     async def open(cls, options: ConnectOptions) -> Link:
@@ -174,16 +169,16 @@ class Link(LinkState["Wire"]):
         """Let one operation in."""
         try:
             self.here()
-            if self._running:
+            if self._runs:
                 raise ProgrammingError("The connection is in use by another task: use one connection per task")
         except ProgrammingError:
             if operation is not None:
                 operation.close()
             raise
-        self._running = True
+        self._runs = True
 
     def _leave(self) -> None:
-        self._running = False
+        self._runs = False
         if self._ending and self._transport is not None:
             self._say_goodbye()  # asked for meanwhile, by another task
         elif self.observer is not None and self.core.session.events:
@@ -326,7 +321,7 @@ class Link(LinkState["Wire"]):
 
     def settle_now(self) -> bool:
         """As `settle()`, which never waits."""
-        if self._running or self.core.unsettled or not self._lendable:
+        if self._runs or self.core.unsettled or not self._lendable:
             return False
         try:
             return self.run_now(self.core.settle())
@@ -359,7 +354,7 @@ class Link(LinkState["Wire"]):
         self.here()
         self._ending = True
         wire = self._transport
-        if self._running and wire is not None:
+        if self._runs and wire is not None:
             wire.abort()
             return
         self._say_goodbye()
@@ -369,7 +364,7 @@ class Link(LinkState["Wire"]):
     def close_now(self) -> None:
         """As `close()`, and waits for nothing."""
         self._ending = True
-        if self._running and self._transport is not None:
+        if self._runs and self._transport is not None:
             self._transport.abort()
         else:
             self._say_goodbye()
