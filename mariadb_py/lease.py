@@ -49,7 +49,7 @@ class Lease:
         try:
             if kind is None:
                 link.settle()  # rows that nobody has fetched are no obstacle, if they are there
-                if link.core.in_transaction or link.core.tpc.state:
+                if link.core.uncommitted:
                     connection.commit()
             elif not link.core.session.broken:
                 connection.rollback()

@@ -253,9 +253,7 @@ class ConnectionPool(LinkPool, PoolFacts):
         """Make a connection that was used elsewhere as good as new."""
         if not link.settle():
             raise ProgrammingError("The connection cannot go to others: it is lost, in use, or has changed its user")
-        timeout = link.core.options.connect_timeout
-        until = None if timeout is None else monotonic() + timeout
-        link.run(restore(link.core), until, "connect_timeout")
+        link.run(restore(link.core), link.time_to_connect(), "connect_timeout")
         self._welcome(link)
 
     def _grow(self) -> Open | None:

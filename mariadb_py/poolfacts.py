@@ -9,7 +9,6 @@ from .core.options import MAX_POOL_SIZE, ConnectOptions, PoolOptions
 from .core.pool.stats import prometheus
 from .exceptions import ProgrammingError
 from .io.optionfile import SOURCES
-from .io.threads import allocate_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +25,6 @@ class PoolFacts:
     _options: ConnectOptions | None
     _core: PoolCore
     _lock: Any
-    _keeping: Any
 
     def _do(self, decide: Callable[..., Any], *arguments: Any) -> None:
         """Let the core decide, and carry that out."""
@@ -35,8 +33,11 @@ class PoolFacts:
     def _choose(self) -> None:
         """Whether there is more to do for each borrower than to lend a connection."""
 
-    def _wake(self) -> None:
-        """Let whoever looks after it see that it is gone."""
+    def _dismiss(self) -> None:
+        """The pool is gone: nobody looks after it any more."""
+
+    def _drop_all(self) -> None:
+        """Close all sockets without a word."""
 
     def _expect(self) -> None:
         """Have it looked after, if there is something to look after."""
@@ -152,17 +153,11 @@ class PoolFacts:
         core = getattr(self, "_core", None)
         if core is None or is_finalizing():
             return
-        # The keeper may find this pool once more, and is to see that he has to go; nor will there be another one.
-        keeping = allocate_lock()
-        keeping.acquire()
-        self._keeping = keeping
-        self._wake()
+        self._dismiss()
         if core.closed or not core.size:
             return
         unclosed = f"unclosed {self!r}"
-        for slot in core.slots:
-            if slot.connection is not None:
-                slot.connection.drop()
+        self._drop_all()
         warnings.warn(unclosed, ResourceWarning, source=self, stacklevel=2)
 
     def __repr__(self) -> str:

@@ -7,18 +7,18 @@ from sys import _getframe
 
 from ..core.options import ConnectOptions, PoolOptions
 from ..core.pool.options import checked_timeout
-from ..core.pool.slot import Refusal, SlotState
+from ..core.pool.slot import SlotState
 from ..core.restore import restore
 from ..exceptions import DuplicatePoolError, PoolClosed, PoolError, ProgrammingError
 from ..io.aio.link import Link
 from ..io.aio.pool import LoopPool, maybe
 from ..io.aio.waiter import Waiter, task_id
-from ..io.dial import LONGEST_WAIT
 from ..io.optionfile import SOURCES
 from ..io.processes import watch
 from ..io.threads import allocate_lock, monotonic
 from ..poolfacts import PoolFacts
 from .connection import AsyncConnection
+from .lease import AsyncLease
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,51 +31,6 @@ if TYPE_CHECKING:
 _ASYNC_CONNECTION_POOLS: dict[str, AsyncConnectionPool] = {}
 _registry_lock = allocate_lock()
 _LEASED = SlotState.LEASED
-
-
-class AsyncLease:
-    """A connection that is borrowed for the length of a block; see `AsyncConnectionPool.connection()`."""
-
-    __slots__ = ("_connection", "_pool", "_timeout")
-
-    def __init__(self, pool: AsyncConnectionPool, timeout: float | None) -> None:
-        self._pool = pool
-        self._timeout = timeout
-        self._connection: AsyncConnection | None = None
-
-    async def __aenter__(self) -> AsyncConnection:
-        if self._connection is not None:
-            raise ProgrammingError("this block has been entered already: call connection() for each")
-        frame = _getframe(1)
-        self._connection = await self._pool._borrow(self._timeout, frame.f_code, frame.f_lasti)
-        return self._connection
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        connection, self._connection = self._connection, None
-        link = connection._link if connection is not None else None
-        if connection is None or link is None:  # the block has closed it
-            return
-        try:
-            if kind is None:
-                link.settle_now()  # rows that nobody has fetched are no obstacle, if they are there
-                if link.core.in_transaction or link.core.tpc.state:
-                    await connection.commit()
-            elif isinstance(error, Exception) and not link.core.session.broken:
-                await connection.rollback()  # behind a cancellation the return does it, which nobody waits for
-        except Exception:
-            if kind is None:
-                raise
-            # What happened in the block is what its owner wants to hear of; but a cancellation is not lost.
-        finally:
-            work = connection._give_back()
-            # Behind a cancellation nobody waits for it.
-            if work is not None and (kind is None or issubclass(kind, Exception)):
-                await self._pool._until(work)
 
 
 class AsyncConnectionPool(LoopPool, PoolFacts):
@@ -230,9 +185,7 @@ class AsyncConnectionPool(LoopPool, PoolFacts):
         """Make a connection that was used elsewhere as good as new."""
         if not link.settle_now():
             raise ProgrammingError("The connection cannot go to others: it is lost, in use, or has changed its user")
-        timeout = link.core.options.connect_timeout
-        until = None if timeout is None else monotonic() + timeout
-        await link.run(restore(link.core), until, "connect_timeout")
+        await link.run(restore(link.core), link.time_to_connect(), "connect_timeout")
         await self._welcome(link)
 
     # The pool as a whole
@@ -243,15 +196,12 @@ class AsyncConnectionPool(LoopPool, PoolFacts):
         now = monotonic()
         seconds = checked_timeout(timeout) if timeout is not None else self._own.acquire_timeout or 30.0
         request = Waiter(now, now + seconds, loop)
-        timer = loop.call_later(min(seconds, LONGEST_WAIT), self._do, self._core.withdraw, request, Refusal.TIMEOUT)
         try:
             self._do(self._core.await_ready, request)
             await self._wait(request)
         except BaseException:
             self._do(self._core.cancel, request)
             raise
-        finally:
-            timer.cancel()
 
     async def check(self) -> int:
         """Let every idle connection show that it is alive; those that do not are replaced.

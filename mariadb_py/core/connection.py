@@ -126,7 +126,6 @@ class ConnectionCore:
         self.password: str | bytes | None = None
         self.role: bytes | None = None
         self.user_changed = self.unsettled = False
-        # The cursor whose unbuffered result is not read to its end, by a weak reference.
         self.streaming: Callable[[], CursorCore | None] | None = None
 
     def adopt(self, other: ConnectionCore) -> None:
@@ -255,6 +254,11 @@ class ConnectionCore:
         """A transaction is open, as the server last said."""
         return bool(self.session.status & Status.IN_TRANS)
 
+    @property
+    def uncommitted(self) -> bool:
+        """A transaction is open, or one of a transaction manager in progress."""
+        return self.in_transaction or bool(self.tpc.state)
+
     def has_charset(self, unreported: bool) -> bool:
         """The session uses our character set, as the server last said; `unreported` if it has said nothing."""
         variables = self.session.variables
@@ -291,9 +295,9 @@ class ConnectionCore:
     def untouched(self) -> bool:
         """The session is known to be what it was when `configured()` was called."""
         session, options = self.session, self.options
-        if self.statements.touched or session.warned or self.autocommit != options.autocommit:
+        if self.statements.touched or session.warned:
             return False
-        if self.auto_reconnect != options.reconnect:
+        if (self.autocommit, self.auto_reconnect) != (options.autocommit, options.reconnect):
             return False
         reports = session.mariadb and session.negotiated(Capability.SESSION_TRACK) and self.statements.tracked
         return reports and session.schema == options.database and self.would_lose() is None

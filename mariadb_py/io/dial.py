@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import socket
 import stat
+from contextlib import contextmanager
 
 from ..exceptions import CR_CONNECTION_ERROR, CR_UNKNOWN_HOST, OperationalError
 from .threads import allocate_lock, monotonic, sleep, start_new_thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from ..core.options import Endpoint
@@ -67,11 +69,19 @@ def dial(endpoint: Endpoint, deadline: float | None) -> socket.socket:
 
 
 def _attempt(endpoint: Endpoint, family: int, address: Any, deadline: float | None) -> socket.socket:
+    with opening(endpoint, family) as sock:
+        _connect(sock, address, deadline)
+        sock.settimeout(None)
+    return sock
+
+
+@contextmanager
+def opening(endpoint: Endpoint, family: int) -> Iterator[socket.socket]:
+    """A new socket, to be connected in the block; what is raised there closes it, and says where it was to lead."""
     sock = None
     try:
         sock = socket.socket(family, socket.SOCK_STREAM)
-        _connect(sock, address, deadline)
-        sock.settimeout(None)
+        yield sock
         if family != getattr(socket, "AF_UNIX", None):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -82,7 +92,6 @@ def _attempt(endpoint: Endpoint, family: int, address: Any, deadline: float | No
         if isinstance(error, (OSError, UnicodeError)):
             raise connect_error(endpoint, error) from error
         raise
-    return sock
 
 
 def _connect(sock: socket.socket, address: Any, deadline: float | None) -> None:

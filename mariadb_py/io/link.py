@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from mariadb_protocol import ProtocolError, State
+from mariadb_protocol import ProtocolError
 
 from ..core.cancel import Cancelling, Fate
 from ..core.login import follows, redirection
 from ..core.security import UNVERIFIED, plan, security
 from ..exceptions import (
     Error,
-    LostConnectionError,
     OperationalError,
-    QueryTimeout,
     UntrustedCertificateError,
 )
 from .crypto import provider
@@ -44,10 +42,11 @@ if TYPE_CHECKING:
 LISTEN_AFTER = 0.005  # seconds of rest after which the server may have hung up, so that it is worth a look
 
 
-class Link(LinkState["Transport"]):
+class Link(LinkState):
     """A connection that is used by one thread at a time; the attributes are those of `LinkState`."""
 
     __slots__ = ("_listened", "_runs")
+    _transport: Transport | None
 
     def __init__(self, options: ConnectOptions, *, warns: bool = True) -> None:
         super().__init__(options, warns=warns)
@@ -70,7 +69,7 @@ class Link(LinkState["Transport"]):
         """
         options = self.core.options
         timeout = options.connect_timeout
-        deadline = None if timeout is None else monotonic() + min(timeout, LONGEST_WAIT)
+        deadline = self.time_to_connect()
         bound = f"connect_timeout of {timeout} s"
         endpoints = options.endpoints(is_socket)
         for left, endpoint in zip(range(len(endpoints), 0, -1), endpoints):
@@ -256,28 +255,13 @@ class Link(LinkState["Transport"]):
         try:
             return self._drive(operation, deadline, bound, cancels)
         except BaseException as error:
-            self._end(operation, error)
-            self.core.statements.touched = True
-            self.evicted = self.evicted or getattr(error, "errno", 0) in self.evicts
-            cancelling = self._cancelling
-            twice = cancelling is not None and isinstance(error, KeyboardInterrupt) and error is not cancelling.stop
-            if twice:
-                self.core.session.fail(error)  # Ctrl-C once more ends the cancelling
+            cancelling = self._struck(operation, error)
             if cancelling is not None:
                 self._clean_up(cancelling)
-            if self.core.unsettled and not self.core.session.broken:
-                self.core.session.fail(error)
-            if self.core.session.broken:
-                # What was cancelled does not say that the connection is lost with it.
-                self._loss_known = cancelling is None and isinstance(error, (LostConnectionError, ProtocolError))
-                self.drop()
-            if cancelling is not None and not twice:
-                raise cancelling.stop from None
-            if isinstance(error, ProtocolError):
-                failure = self._failure(error)
-                failure.rows_done = getattr(error, "rows_done", None)  # of executemany()
-                raise failure from error
-            raise
+            outcome = self._outcome(error, cancelling)
+            if outcome is error:
+                raise
+            raise outcome from outcome.__cause__
 
     def _drive(self, operation: Command[T], deadline: float | None, bound: str, cancels: bool = False) -> T:
         send = operation.send
@@ -300,13 +284,8 @@ class Link(LinkState["Transport"]):
                 else:
                     event = send(chunk)
         except StopIteration as ended:
-            cancelling = self._cancelling
-            if cancelling is not None:
-                done = cancelling.fate == Fate.OVER and self.core.session.state == State.READY
-                if not done or not isinstance(cancelling.stop, QueryTimeout):
-                    raise cancelling.stop from None
-                # It was done before it could be ended, and nothing was sent that could end another one.
-                self._cancelling = self.core.session.stop = None
+            if self._cancelling is not None:
+                self._conclude(self._cancelling)
             return ended.value  # type: ignore[no-any-return]
 
     # State and end

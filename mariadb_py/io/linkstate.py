@@ -7,10 +7,9 @@ import socket
 from mariadb_protocol import ProtocolError, State
 from mariadb_protocol.framing import unasked
 
-from ..core.cancel import Cancelling
+from ..core.cancel import Cancelling, Fate
 from ..core.connection import ConnectionCore
 from ..core.failure import failure_at, lost_to
-from ..core.security import describe
 from ..exceptions import (
     CR_CONNECTION_ERROR,
     CR_SERVER_LOST,
@@ -29,7 +28,7 @@ from .transport import TimedOut
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, Generic, Protocol, TypeVar
+    from typing import Any, Protocol
 
     from mariadb_protocol.events import Command
 
@@ -50,19 +49,6 @@ if TYPE_CHECKING:
         def leave(self) -> None: ...
         def close(self) -> None: ...
 
-    S = TypeVar("S", bound=Socket)
-
-    class _Base(Generic[S]):
-        pass
-
-else:
-
-    class _Base:
-        __slots__ = ()
-
-        def __class_getitem__(cls, item: object) -> type:
-            return cls
-
 
 # A server that fails like this is not to be had; the next one of the list is tried.
 TRY_NEXT = (CR_CONNECTION_ERROR, CR_UNKNOWN_HOST, CR_SERVER_LOST)
@@ -70,7 +56,7 @@ QUIT_TIMEOUT = 1.0  # seconds that a goodbye may take
 SERVER_FIRST = 0.03  # seconds that a server has to report a timeout by itself
 
 
-class LinkState(_Base["S"]):
+class LinkState:
     """A physical connection: what it decides (`core`) and the socket that it runs over.
 
     Attributes:
@@ -92,7 +78,7 @@ class LinkState(_Base["S"]):
     def __init__(self, options: ConnectOptions, *, warns: bool = True) -> None:
         self.core = ConnectionCore(options, read_file)
         self.endpoint: Endpoint = options.endpoints(is_socket)[0]
-        self._transport: S | None = None
+        self._transport: Socket | None = None
         self._ending = False  # close() was called
         self._loss_known = False  # the user has been told that the connection was lost
         self._cancelling: Cancelling | None = None  # the running operation
@@ -115,12 +101,6 @@ class LinkState(_Base["S"]):
     def tls(self) -> TLS | None:
         """The encryption; None if there is none."""
         return self._transport.tls if self._transport is not None else None
-
-    @property
-    def security(self) -> str:
-        """In words, how the connection is protected."""
-        tls = self.tls
-        return describe(self.core.session, f"{tls.version} ({tls.cipher})" if tls is not None else "")
 
     @property
     def closed(self) -> bool:
@@ -146,6 +126,11 @@ class LinkState(_Base["S"]):
         return not (self._runs or self.evicted or core.user_changed or core.unsettled or core.streaming)
 
     @property
+    def spoilt(self) -> str:
+        """Why it cannot go back into a pool, if it cannot: one of the pool's reasons to give a connection up."""
+        return "evicted" if self.evicted else "dead" if self.core.session.broken else "error"
+
+    @property
     def _lendable(self) -> bool:
         """It is whole, logged in as its options say, and what was done so far can be undone."""
         core = self.core
@@ -158,6 +143,11 @@ class LinkState(_Base["S"]):
     def busy(self) -> bool:
         """An operation is going on."""
         return bool(self._runs)
+
+    def time_to_connect(self) -> float | None:
+        """The monotonic time by which something that takes `connect_timeout` has to be done; None: no bound."""
+        timeout = self.core.options.connect_timeout
+        return None if timeout is None else monotonic() + min(timeout, LONGEST_WAIT)
 
     # Errors
 
@@ -196,6 +186,47 @@ class LinkState(_Base["S"]):
         operation.close()
         if between and self.core.session.broken:
             self.core.session.fail(error)
+
+    def _struck(self, operation: Command[Any], error: BaseException) -> Cancelling | None:
+        """An operation has ended with an error; returns what has to be cleaned up behind it."""
+        self._end(operation, error)
+        self.core.statements.touched = True
+        self.evicted = self.evicted or getattr(error, "errno", 0) in self.evicts
+        cancelling = self._cancelling
+        if self._interrupts(error, cancelling):
+            self.core.session.fail(error)  # a second time, which ends the cancelling
+        return cancelling
+
+    def _outcome(self, error: BaseException, cancelling: Cancelling | None) -> BaseException:
+        """What is to be raised for it, from its cause, when all is cleaned up."""
+        if self.core.unsettled and not self.core.session.broken:
+            self.core.session.fail(error)
+        if self.core.session.broken:
+            # What was cancelled does not say that the connection is lost with it.
+            self._loss_known = cancelling is None and isinstance(error, (LostConnectionError, ProtocolError))
+            self.drop()
+        if cancelling is not None and not self._interrupts(error, cancelling):
+            return cancelling.stop
+        if isinstance(error, ProtocolError):
+            failure = self._failure(error)
+            failure.rows_done = getattr(error, "rows_done", None)  # of executemany()
+            failure.__cause__ = error
+            return failure
+        return error
+
+    def _interrupts(self, error: BaseException, cancelling: Cancelling | None) -> bool:
+        """The error interrupts this cancelling."""
+        return cancelling is not None and isinstance(error, self._INTERRUPTIONS) and error is not cancelling.stop
+
+    def _conclude(self, cancelling: Cancelling) -> None:
+        """Behind an operation that came to its end while it was cancelled: raise why it was.
+
+        Not if it was done before its timeout could end it, and nothing was sent that could end another one.
+        """
+        over = cancelling.fate == Fate.OVER and self.core.session.state == State.READY
+        if not over or isinstance(cancelling.stop, self._INTERRUPTIONS):
+            raise cancelling.stop from None
+        self._cancelling = self.core.session.stop = None
 
     def _report(self, observer: Callable[[str, object], None]) -> None:
         """Tell what the server has reported; the observer may run operations of its own."""

@@ -7,8 +7,6 @@ something is due at a later time. Knows no cursor and no DB-API.
 
 from __future__ import annotations
 
-import warnings
-from _random import Random
 from collections import deque
 from contextlib import suppress
 from weakref import ref
@@ -16,15 +14,14 @@ from weakref import ref
 from mariadb_protocol.constants import Status
 
 from ..core.pool.actions import Answer, Check, Close, Open, Tell
-from ..core.pool.core import PoolCore
 from ..core.pool.report import refusal
-from ..core.pool.slot import ALWAYS, Refusal, SlotState
-from ..core.pool.verdict import Pipeline, is_refusal
+from ..core.pool.slot import ALWAYS, Refusal
+from ..core.pool.verdict import Cleaning, cleaning, is_refusal
 from ..core.restore import finish_restore, is_pending, learn, restore, send_restore
 from ..exceptions import Error, PoolError
 from .dial import LONGEST_WAIT
 from .link import Link
-from .linkstate import LinkState
+from .poolstate import GOODBYE_TIMEOUT, PoolState, answered
 from .threads import (
     allocate_lock,
     allocate_rlock,
@@ -41,44 +38,28 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from ..core.options import ConnectOptions
     from ..core.pool.actions import Action
-    from ..core.pool.options import PoolOptions
     from ..core.pool.slot import Slot
 
 SEND_TIMEOUT = 0.1  # seconds in which a reset has to be written; it always fits into the buffer of a healthy socket
-GOODBYE_TIMEOUT = 0.1  # seconds in which a reset should be answered when its connection is closed
 
 
-class LinkPool:
-    """The links of a pool.
-
-    Args:
-        own: options of the pool.
-        options: options of its connections; None: nothing can be opened yet.
+class LinkPool(PoolState):
+    """The links of a pool that threads use; the arguments are those of `PoolState`.
 
     Attributes:
         working: a slot for each thread that opens or checks a connection in the background.
     """
 
-    def __init__(self, own: PoolOptions, options: ConnectOptions | None) -> None:
-        self._own = own
-        self._options = options
-        self._revive()
-
     def _revive(self) -> None:
-        """Begin with nothing."""
+        """See `PoolState`."""
         # Re-entrant, so that it can be asked whether this thread has it: a signal handler or a finalizer may strike
         # anywhere, and must not wait for what is interrupted by it.
         self._lock = allocate_rlock()
-        self._postponed: deque[tuple[Callable[..., list[Action]], tuple[Any, ...]]] = deque()  # by such a one
-        self._lost: list[tuple[Slot, int]] = []  # collected leases; appended to by the collector, without the lock
         self.working: list[Slot] = []
         self._keeping = allocate_lock()  # held while there is a keeper
         self._alarm = allocate_lock()  # released to wake him
-        self._patient = True  # until a reset is not answered in GOODBYE_TIMEOUT: others need not be waited for then
-        self._pipeline = Pipeline()
-        self._core = PoolCore(self._own, Random().random)  # last: where it is, all is
+        super()._revive()
 
     # Hooks, where there are handles to call them with
 
@@ -143,11 +124,10 @@ class LinkPool:
         """Why a connection cannot be used, one of `stats.DISCARDS`; "" if it can."""
         link: Link = slot.connection
         now = monotonic()
-        if now >= slot.retire_at and slot.used > 1:  # a new one may be short-lived, and it is used all the same
-            return "lifetime" if slot.retire_at > ALWAYS else "drained"
-        until = now + self._own.ping_timeout
-        if deadline is not None:
-            until = min(until, max(deadline, now + 0.01))
+        wrong = slot.expired(now)
+        if wrong:
+            return wrong
+        until = self._own.check_until(deadline, now)
         if is_pending(link.core):
             wrong = self._finish(link, until)
             if wrong:
@@ -183,7 +163,7 @@ class LinkPool:
         core = link.core
         reason = ""
         if not link.reusable and not link.settle():
-            reason = "evicted" if link.evicted else "dead" if core.session.broken else "error"
+            reason = link.spoilt
         elif self._own.reset or core.session.status & Status.IN_TRANS or core.tpc.state:
             reason = self._made_new(slot, link)
         if reason or not self._core.put(slot, monotonic()):
@@ -191,40 +171,25 @@ class LinkPool:
         elif not self._core.easy:
             self._do(self._core.attend)
 
-    def _abandon(self, slot: Slot, lease: int) -> None:
-        """The end of a lease was interrupted, or its beginning."""
-        if slot.state == SlotState.LEASED and slot.used == lease:
-            slot.connection.drop()
-            self._do(self._core.release, slot, "error")
-
     def _made_new(self, slot: Slot, link: Link) -> str:
         """Make a connection ready for the next borrower; why that failed, "" if it did not."""
-        core, own = link.core, self._own
+        core, now = link.core, monotonic()
         if self._core.closed:
             return "closed"
-        if own.reset == "auto" and core.untouched:
-            core.statements.asked = False
-            slot.spared += 1
-            return ""
         if core.auto_reconnect and not link.silent():  # before it is opened anew for nobody
             return "dead"
-        timeout = core.options.connect_timeout
-        until = None if timeout is None else monotonic() + timeout
         try:
-            if not own.reset:
-                link.run(core.end_transaction(), until, "connect_timeout")
+            todo = cleaning(slot, core, self._own, self._pipeline, now)
+            if todo == Cleaning.ROLLBACK:
+                link.run(core.end_transaction(), link.time_to_connect(), "connect_timeout")
+            if todo in (Cleaning.NONE, Cleaning.ROLLBACK):
                 return ""
-            core.statements.guarded = own.reset == "auto"
-            slot.resets += 1
-            now = monotonic()
-            at_once = own.on_reset is None and self._pipeline.wanted(own.pipeline_reset, core.session.mariadb, now)
-            soon = now + SEND_TIMEOUT
-            if at_once and link.run(send_restore(core), soon, "time to write a reset"):
+            if todo == Cleaning.AT_ONCE and link.run(send_restore(core), now + SEND_TIMEOUT, "time to write a reset"):
                 slot.peek = None
                 return ""
-            link.run(restore(core), until, "connect_timeout")
-            if own.on_reset is not None:
-                self._call(own.on_reset, link)
+            link.run(restore(core), link.time_to_connect(), "connect_timeout")
+            if self._own.on_reset is not None:
+                self._call(self._own.on_reset, link)
         except Exception:
             return "reset"
         return ""
@@ -251,20 +216,6 @@ class LinkPool:
         self._carry_out(actions)
         if self._postponed:
             self._do(self._core.attend)
-
-    def _catch_up(self) -> list[Action]:
-        """Decide what was put off, and take back the places of collected handles; called under the lock."""
-        actions: list[Action] = []
-        while self._postponed:
-            decide, arguments = self._postponed[0]
-            actions += decide(*arguments, monotonic())
-            self._postponed.popleft()  # behind it: should Ctrl-C strike in between, it is done again
-        while self._lost:
-            slot, lease = self._lost[0]
-            if slot.state == SlotState.LEASED and slot.used == lease:
-                actions += self._core.lost(slot, monotonic())
-            del self._lost[0]  # behind it, too
-        return actions
 
     def _unlock(self) -> None:
         """Give the lock back if it is still held behind the block that took it.
@@ -348,12 +299,9 @@ class LinkPool:
 
     def _welcome(self, link: Link) -> None:
         """Learn what has to be known of a connection that comes into the pool."""
-        bound = link.core.options.connect_timeout
-        until = None if bound is None else monotonic() + bound
-        timeout, link.core.role = link.run(learn(link.core), until, "connect_timeout")
+        timeout, link.core.role = link.run(learn(link.core), link.time_to_connect(), "connect_timeout")
         self._core.server_waits(timeout)
-        link.welcomed = link.core.session
-        link.evicts = self._own.evict_errors
+        self._admit(link)
         if self._own.on_connect is not None:
             self._call(self._own.on_connect, link)
 
@@ -379,29 +327,16 @@ class LinkPool:
         link.close()
         self._tell("discard", reason=action.reason)
 
-    def _tell_of_leak(self, action: Tell) -> None:
-        slot = action.slot
-        held = monotonic() - slot.seen
-        self._tell("leak", seconds=held, thread=thread_name(slot.thread), place=slot.place)
-        if self._own.on_event is None:
-            with suppress(Warning):
-                text = f"pool {self._own.name!r}: a connection has been borrowed for {held:.1f} s at {slot.place}"
-                warnings.warn(text, ResourceWarning, stacklevel=2)
+    def _name_of(self, ident: int) -> str:
+        return thread_name(ident)
 
     _PERFORM: Mapping[type[Action], Any] = {
         Answer: _answer,
         Open: _open,
         Check: _check,
         Close: _close,
-        Tell: _tell_of_leak,
+        Tell: PoolState._tell_of_leak,
     }
-
-    def _tell(self, event: str, **details: Any) -> None:
-        """Tell the user's callback what has happened; what it raises is its own business."""
-        callback = self._own.on_event
-        if callback is not None:
-            with suppress(Exception):
-                callback(event, details)
 
     # In the background
 
@@ -443,10 +378,12 @@ class LinkPool:
         with suppress(RuntimeError):  # he is awake, or there is none
             self._alarm.release()
 
-    def _expect(self) -> None:
-        """What is due at a later time may have become more."""
-        if self._core.due(monotonic()) is not None:
-            self._keep()
+    def _dismiss(self) -> None:
+        """The pool is gone: its keeper goes, and there will be no other one."""
+        keeping = allocate_lock()
+        keeping.acquire()
+        self._keeping = keeping  # he may find this pool once more, and sees that he has to go
+        self._wake()
 
     def _tend(self, keeping: Any) -> float | None:
         """What the keeper with this lock does; returns the time of the next time, None if there will be none."""
@@ -465,28 +402,15 @@ class LinkPool:
 
     def forked(self, owner: int) -> None:
         """This is a child of process `owner`: begin anew. The parent's other threads are not here."""
-        core = self._core
         if self._own.fork_policy == "keep":
             self._lock, self._keeping, self._alarm = allocate_rlock(), allocate_lock(), allocate_lock()
-            return
-        self._revive()
-        self._core.closed = core.closed
-        self._core.easy = not core.closed
-        for slot in core.slots:
-            slot.state = SlotState.GONE
-            if slot.connection is not None:
-                slot.connection.orphan(owner)
+        else:
+            self._leave_all(owner)
 
     def shut(self) -> None:
         """Give nothing out any more, and close what is idle."""
         self._do(self._core.close)
         self._wake()
-
-
-def answered(slot: Slot) -> bool:
-    """There is an answer, or will be none, to the reset of this connection."""
-    link: LinkState[Any] = slot.connection
-    return not is_pending(link.core) or not link.silent()
 
 
 def _keep(pool: ref[LinkPool], alarm: Any, keeping: Any) -> None:

@@ -52,8 +52,8 @@ def test_several_pools_in_one_text(make_pool: Pools) -> None:
         f'mariadb_pool_size{{pool="{pool.pool_name}"}} {size}' for pool, size in ((first, 1), (second, 2), (third, 3))
     }
     # What belongs to a metric stands together.
-    names = [line.split("{")[0] for line in lines if line.startswith("mariadb_pool_size") or "_resets_" in line]
-    assert names == ["mariadb_pool_size"] * 3 + names[3:]
+    names = [line.split("{")[0] for line in lines if line.startswith(("mariadb_pool_size", "mariadb_pool_idle"))]
+    assert names == ["mariadb_pool_size"] * 3 + ["mariadb_pool_idle"] * 3
 
 
 def test_pools_in_one_text_need_names(make_pool: Pools) -> None:

@@ -79,6 +79,7 @@ POOL_BY_NAME = by_name(POOL_OPTIONS)
 # What differs between the two ways to make a pool.
 AS_CONNECTOR = {"pool_size": 5, "acquire_timeout": 0.0, "order": "fifo", "keepalive": 0.0}
 AS_SERVICE = {"pool_size": 10, "acquire_timeout": 30.0, "order": "lifo", "keepalive": 120.0}
+LEAST_CHECK = 0.01  # seconds that a check has, however late it is
 LEAST_OPEN = 4  # connections that the pool of a service keeps open, if nothing else is said
 
 
@@ -121,6 +122,11 @@ class PoolOptions:
         self.on_event: Callable[[str, dict[str, Any]], object] | None = chosen["on_event"]
         self.evict_errors: frozenset[int] = chosen["evict_errors"]
         self.fork_policy: str = chosen["fork_policy"]
+
+    def check_until(self, deadline: float | None, now: float) -> float:
+        """The time by which a connection has to show that it is alive to somebody who waits until `deadline`."""
+        until = now + self.ping_timeout
+        return until if deadline is None else min(until, max(deadline, now + LEAST_CHECK))
 
     def changed(self, **values: Any) -> PoolOptions:
         """These options with other values, by the names of the table."""

@@ -64,6 +64,12 @@ class Slot:
         self.strayed = NEVER
         self.holds = [0] * BUCKETS
 
+    def expired(self, now: float) -> str:
+        """Why it is not to be lent any more, one of `stats.DISCARDS`; "" if it is."""
+        if now < self.retire_at or self.used <= 1:  # a new one may be short-lived, and it is used all the same
+            return ""
+        return "lifetime" if self.retire_at > ALWAYS else "drained"
+
     def held(self, now: float) -> None:
         """A lease ends."""
         self.holds[bucket(now - self.seen)] += 1

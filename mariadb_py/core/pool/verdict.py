@@ -1,4 +1,4 @@
-"""What the failures of connections say of the server, and of the way there."""
+"""What has to be done with a connection that is returned, and what failures say of the server and the way there."""
 
 from __future__ import annotations
 
@@ -6,6 +6,12 @@ from mariadb_protocol import ProtocolError
 
 from ...exceptions import Error, LostConnectionError
 from .slot import ALWAYS, NEVER
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..connection import ConnectionCore
+    from .options import PoolOptions
+    from .slot import Slot
 
 # Errors of a login that the next attempt will meet as well.
 REFUSED_LOGINS = frozenset((1044, 1045, 1049, 1524, 1698, 2026, 2061, 3118, 4151))
@@ -52,3 +58,27 @@ class Pipeline:
         elif self._doubts > 1:  # or is only slow: a transaction that has to be rolled back takes its time
             self._usable_from = max(self._usable_from, now + PAUSE)
         return "reset"
+
+
+class Cleaning:
+    """What has to be done with a session before somebody else has it."""
+
+    NONE = "none"
+    AT_ONCE = "at once"  # a reset whose answers are read later, if it can be sent so; otherwise as for WAITED
+    WAITED = "waited"  # a reset, one command after the other
+    ROLLBACK = "rollback"
+
+
+def cleaning(slot: Slot, connection: ConnectionCore, own: PoolOptions, pipeline: Pipeline, now: float) -> str:
+    """One of `Cleaning`, for a connection that is returned; counted, as it will be done."""
+    statements = connection.statements
+    if own.reset == "auto" and connection.untouched:
+        statements.asked = False
+        slot.spared += 1
+        return Cleaning.NONE
+    if own.reset:
+        statements.guarded = own.reset == "auto"
+        slot.resets += 1
+        at_once = own.on_reset is None and pipeline.wanted(own.pipeline_reset, connection.session.mariadb, now)
+        return Cleaning.AT_ONCE if at_once else Cleaning.WAITED
+    return Cleaning.ROLLBACK if connection.uncommitted else Cleaning.NONE

@@ -3,51 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-import warnings
-from contextlib import suppress
 from weakref import ref
 
 from ...core.pool.slot import NEVER
 from ..dial import LONGEST_WAIT
+from ..poolstate import PoolState
 from ..threads import monotonic
 from .waiter import task_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
-    from typing import Any
+    from typing import Any, TypeVar
 
-    from ...core.pool.actions import Action, Tell
-    from ...core.pool.core import PoolCore
-    from ...core.pool.options import PoolOptions
+    T = TypeVar("T")
 
 
-class Background:
+class Background(PoolState):
     """Tasks and timer of a pool."""
 
     _loop: asyncio.AbstractEventLoop | None
-    _core: PoolCore
-    _own: PoolOptions
 
-    def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[None]] = set()
+    def _revive(self) -> None:
+        """See `PoolState`."""
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._due = NEVER  # when it strikes
+        super()._revive()
 
-    def _do(self, decide: Callable[..., list[Action]], *arguments: Any) -> None:
-        """Let the core decide, and carry that out."""
-        raise NotImplementedError
-
-    def _tell(self, event: str, **details: Any) -> None:
-        """Tell the user's callback what has happened; what it raises is its own business."""
-        callback = self._own.on_event
-        if callback is not None:
-            with suppress(Exception):
-                callback(event, details)
+    def _name_of(self, ident: int) -> str:
+        return task_name(ident)
 
     def _in_background(
-        self, work: Coroutine[Any, Any, None], end: Callable[[asyncio.Task[None]], None] | None = None
-    ) -> asyncio.Task[None] | None:
+        self, work: Coroutine[Any, Any, T], end: Callable[[asyncio.Task[T]], None] | None = None
+    ) -> asyncio.Task[T] | None:
         """Let a task of the pool do it; None if its loop has ended.
 
         Args:
@@ -65,14 +54,9 @@ class Background:
             task.add_done_callback(end)
         return task
 
-    async def _until(self, task: asyncio.Task[None]) -> None:
+    async def _until(self, task: asyncio.Task[Any]) -> None:
         """Until a task of the pool has ended; it goes on if this is cancelled."""
         await asyncio.wait({task})
-
-    def _expect(self) -> None:
-        """What is due at a later time may have become more."""
-        if self._core.due(monotonic()) is not None:
-            self._keep()
 
     def _keep(self, due: float | None = None) -> None:
         """See to it that what is due will be done: by `due`, or whenever the core says."""
@@ -91,15 +75,6 @@ class Background:
         self._timer = None
         self._do(self._core.tick)
         self._keep()
-
-    def _tell_of_leak(self, action: Tell) -> None:
-        slot = action.slot
-        held = monotonic() - slot.seen
-        self._tell("leak", seconds=held, thread=task_name(slot.thread), place=slot.place)
-        if self._own.on_event is None:
-            with suppress(Warning):
-                text = f"pool {self._own.name!r}: a connection has been borrowed for {held:.1f} s at {slot.place}"
-                warnings.warn(text, ResourceWarning, stacklevel=2)
 
 
 def _tend(pool: ref[Background]) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import socket
 from contextlib import suppress
 
-from ..dial import addresses, connect_error, known_addresses, look_up, name_of, remaining, share
+from ..dial import addresses, known_addresses, look_up, name_of, opening, remaining, share
 from ..threads import start_new_thread
 
 TYPE_CHECKING = False
@@ -61,20 +61,9 @@ async def dial(endpoint: Endpoint, deadline: float | None) -> socket.socket:
 
 
 async def _attempt(endpoint: Endpoint, family: int, address: Any, deadline: float | None) -> socket.socket:
-    sock = None
-    try:
-        sock = socket.socket(family, socket.SOCK_STREAM)
+    with opening(endpoint, family) as sock:
         sock.setblocking(False)
         await within(_connect(sock, address), deadline, "connect_timeout passed")
-        if family != getattr(socket, "AF_UNIX", None):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    except BaseException as error:
-        if sock is not None:
-            sock.close()
-        if isinstance(error, (OSError, UnicodeError)):
-            raise connect_error(endpoint, error) from error
-        raise
     return sock
 
 

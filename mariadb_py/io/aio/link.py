@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from mariadb_protocol import ProtocolError, State
+from mariadb_protocol import ProtocolError
 
 from ...core.cancel import Cancelling, Fate
 from ...core.login import follows, redirection
@@ -37,10 +37,11 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 
-class Link(LinkState["Wire"]):
+class Link(LinkState):
     """A connection of one event loop; the attributes are those of `LinkState`."""
 
     __slots__ = ("_loop", "_runs")
+    _transport: Wire | None
     _INTERRUPTIONS = (asyncio.CancelledError, KeyboardInterrupt)
 
     def __init__(self, options: ConnectOptions, *, warns: bool = True) -> None:
@@ -64,7 +65,7 @@ class Link(LinkState["Wire"]):
         """
         options = self.core.options
         timeout = options.connect_timeout
-        deadline = None if timeout is None else monotonic() + min(timeout, LONGEST_WAIT)
+        deadline = self.time_to_connect()
         bound = f"connect_timeout of {timeout} s"
         endpoints = options.endpoints(is_socket)
         for left, endpoint in zip(range(len(endpoints), 0, -1), endpoints):
@@ -212,28 +213,13 @@ class Link(LinkState["Wire"]):
         try:
             return await self._drive(operation, deadline, bound, cancels)
         except BaseException as error:
-            self._end(operation, error)
-            self.core.statements.touched = True
-            self.evicted = self.evicted or getattr(error, "errno", 0) in self.evicts
-            cancelling = self._cancelling
-            twice = cancelling is not None and isinstance(error, self._INTERRUPTIONS) and error is not cancelling.stop
-            if twice:
-                self.core.session.fail(error)  # cancelled once more, which ends the cancelling
+            cancelling = self._struck(operation, error)
             if cancelling is not None:
                 await self._clean_up(cancelling)
-            if self.core.unsettled and not self.core.session.broken:
-                self.core.session.fail(error)
-            if self.core.session.broken:
-                # What was cancelled does not say that the connection is lost with it.
-                self._loss_known = cancelling is None and isinstance(error, (LostConnectionError, ProtocolError))
-                self.drop()
-            if cancelling is not None and not twice:
-                raise cancelling.stop from None
-            if isinstance(error, ProtocolError):
-                failure = self._failure(error)
-                failure.rows_done = getattr(error, "rows_done", None)  # of executemany()
-                raise failure from error
-            raise
+            outcome = self._outcome(error, cancelling)
+            if outcome is error:
+                raise
+            raise outcome from outcome.__cause__
 
     async def _clean_up(self, cancelling: Cancelling) -> None:
         """Behind a cancelled operation: make the connection free for the next one, if it is whole."""
@@ -278,13 +264,8 @@ class Link(LinkState["Wire"]):
             finally:
                 if timer is not None:
                     timer.cancel()
-        cancelling = self._cancelling
-        if cancelling is not None:
-            over = cancelling.fate == Fate.OVER and self.core.session.state == State.READY
-            if not over or isinstance(cancelling.stop, self._INTERRUPTIONS):
-                raise cancelling.stop from None
-            # It was done before it could be ended, and nothing was sent that could end another one.
-            self._cancelling = self.core.session.stop = None
+        if self._cancelling is not None:
+            self._conclude(self._cancelling)
         return value
 
     def _without_wire(self, operation: Command[T]) -> T:
@@ -315,12 +296,8 @@ class Link(LinkState["Wire"]):
 
     # The end
 
-    async def settle(self) -> bool:
-        """Make the connection free for another borrower; True if it is whole, idle and logged in as its options say."""
-        return self.settle_now()
-
     def settle_now(self) -> bool:
-        """As `settle()`, which never waits."""
+        """As `io.link.Link.settle()`."""
         if self._runs or self.core.unsettled or not self._lendable:
             return False
         try:

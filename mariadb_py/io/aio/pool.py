@@ -7,21 +7,17 @@ opened, and reset where that has to be waited for, by tasks of the pool. It belo
 from __future__ import annotations
 
 import asyncio
-from _random import Random
-from collections import deque
 from contextlib import nullcontext, suppress
 
 from mariadb_protocol import ProtocolError
-from mariadb_protocol.constants import Status
 
 from ...core.pool.actions import Answer, Check, Close, Open, Tell
-from ...core.pool.core import PoolCore
 from ...core.pool.report import refusal
 from ...core.pool.slot import ALWAYS, SlotState
-from ...core.pool.verdict import Pipeline, is_refusal
+from ...core.pool.verdict import Cleaning, cleaning, is_refusal
 from ...core.restore import finish_restore, is_pending, learn, restore, send_restore
 from ...exceptions import Error, PoolError
-from ..pool import GOODBYE_TIMEOUT, answered
+from ..poolstate import GOODBYE_TIMEOUT, PoolState, answered
 from ..threads import monotonic
 from .background import Background
 from .link import Link
@@ -39,26 +35,19 @@ if TYPE_CHECKING:
 
 
 class LoopPool(Background):
-    """The links of a pool; the arguments are those of `io.pool.LinkPool`."""
+    """The links of a pool; the arguments are those of `io.poolstate.PoolState`."""
 
     _lock = nullcontext()
 
     def __init__(self, own: PoolOptions, options: ConnectOptions | None) -> None:
-        self._own = own
-        self._options = options
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._revive()
+        super().__init__(own, options)
 
     def _revive(self) -> None:
-        """Begin with nothing."""
-        super().__init__()
-        self._core = PoolCore(self._own, Random().random)
-        self._lost: list[tuple[Slot, int]] = []  # collected leases; appended to by the collector
+        """See `PoolState`."""
         self._deciding = False
-        self._postponed: deque[tuple[Callable[..., list[Action]], tuple[Any, ...]]] = deque()
         self.working: tuple[()] = ()  # there are no threads
-        self._pipeline = Pipeline()
-        self._patient = True  # until a reset is not answered in GOODBYE_TIMEOUT
+        super()._revive()
 
     def _here(self) -> asyncio.AbstractEventLoop:
         """The running loop, which must be the pool's.
@@ -143,11 +132,10 @@ class LoopPool(Background):
         """Why a connection cannot be used, one of `stats.DISCARDS`; "" if it can."""
         link: Link = slot.connection
         now = monotonic()
-        if now >= slot.retire_at and slot.used > 1:  # a new one may be short-lived, and it is used all the same
-            return "lifetime" if slot.retire_at > ALWAYS else "drained"
-        until = now + self._own.ping_timeout
-        if deadline is not None:
-            until = min(until, max(deadline, now + 0.01))
+        wrong = slot.expired(now)
+        if wrong:
+            return wrong
+        until = self._own.check_until(deadline, now)
         if is_pending(link.core):
             wrong = await self._finish(link, until)
             if wrong:
@@ -178,47 +166,30 @@ class LoopPool(Background):
 
     # Returning
 
-    def _release(self, slot: Slot, link: Link) -> asyncio.Task[None] | None:
+    def _release(self, slot: Slot, link: Link) -> asyncio.Task[str] | None:
         """A lease ends; never raises an Error, and waits for nothing.
 
         Returns:
             What makes the connection ready for the next borrower; None if that is done.
         """
-        core, own = link.core, self._own
         reason = ""
         if self._core.closed:
             reason = "closed"
         elif not link.reusable and not link.settle_now():
-            reason = "evicted" if link.evicted else "dead" if core.session.broken else "error"
+            reason = link.spoilt
         elif not link.silent():  # before it is opened anew for nobody
             reason = "dead"
-        elif own.reset == "auto" and core.untouched:
-            core.statements.asked = False
-            slot.spared += 1
-        elif own.reset:
-            core.statements.guarded = own.reset == "auto"
-            slot.resets += 1
+        else:
+            todo = cleaning(slot, link.core, self._own, self._pipeline, monotonic())
             try:
-                if not self._sends_reset(slot, link):
-                    return self._readied(slot, link)
+                if todo == Cleaning.AT_ONCE and link.run_now(send_restore(link.core)):
+                    slot.peek = None
+                elif todo != Cleaning.NONE:
+                    return self._readied(slot, link, todo)
             except (Error, ProtocolError):
                 reason = "reset"
-        elif core.session.status & Status.IN_TRANS or core.tpc.state:
-            return self._readied(slot, link)
         self._returned(slot, reason)
         return None
-
-    def _sends_reset(self, slot: Slot, link: Link) -> bool:
-        """Send all of a reset at once, if that is possible."""
-        own, core = self._own, link.core
-        if own.on_reset is not None:
-            return False
-        if not self._pipeline.wanted(own.pipeline_reset, core.session.mariadb, monotonic()):
-            return False
-        if not link.run_now(send_restore(core)):
-            return False
-        slot.peek = None
-        return True
 
     def _returned(self, slot: Slot, reason: str) -> None:
         if reason or not self._core.put(slot, monotonic()):
@@ -226,34 +197,28 @@ class LoopPool(Background):
         elif not self._core.easy:
             self._do(self._core.attend)
 
-    def _readied(self, slot: Slot, link: Link) -> asyncio.Task[None] | None:
+    def _readied(self, slot: Slot, link: Link, todo: str) -> asyncio.Task[str] | None:
         """Make a connection ready for the next borrower, where that has to be waited for."""
-        failed = [True]
 
-        def end(task: asyncio.Task[None]) -> None:
+        def end(task: asyncio.Task[str]) -> None:
             with suppress(PoolError):  # its loop has ended
-                self._returned(slot, "reset" if failed else "")
+                self._returned(slot, "reset" if task.cancelled() or task.exception() else task.result())
 
-        return self._in_background(self._make_new(link, failed), end)
+        return self._in_background(self._made_new(link, todo), end)
 
-    async def _make_new(self, link: Link, failed: list[bool]) -> None:
-        core, own = link.core, self._own
-        timeout = core.options.connect_timeout
-        until = None if timeout is None else monotonic() + timeout
-        with suppress(Exception):
-            if own.reset:
-                await link.run(restore(core), until, "connect_timeout")
-                if own.on_reset is not None:
-                    await self._call(own.on_reset, link)
+    async def _made_new(self, link: Link, todo: str) -> str:
+        """Why that failed; "" if it did not."""
+        core = link.core
+        try:
+            if todo == Cleaning.ROLLBACK:
+                await link.run(core.end_transaction(), link.time_to_connect(), "connect_timeout")
             else:
-                await link.run(core.end_transaction(), until, "connect_timeout")
-            failed.clear()
-
-    def _abandon(self, slot: Slot, lease: int) -> None:
-        """The end of a lease was interrupted, or its beginning."""
-        if slot.state == SlotState.LEASED and slot.used == lease:
-            slot.connection.drop()
-            self._do(self._core.release, slot, "error")
+                await link.run(restore(core), link.time_to_connect(), "connect_timeout")
+                if self._own.on_reset is not None:
+                    await self._call(self._own.on_reset, link)
+        except Exception:
+            return "reset"
+        return ""
 
     def _lose(self, slot: Slot, lease: int) -> None:
         """A handle was collected, its link is closed. Called by the garbage collector, in any thread."""
@@ -273,26 +238,14 @@ class LoopPool(Background):
             return
         self._deciding = True
         try:
-            actions = self._reclaim() if self._lost else []
+            actions = self._catch_up() if self._lost or self._postponed else []
             actions += decide(*arguments, monotonic())
-            while self._postponed:
-                decide, arguments = self._postponed.popleft()
-                actions += decide(*arguments, monotonic())
         finally:
             self._deciding = False
         for action in actions:
             self._PERFORM[type(action)](self, action)
         if self._postponed:
             self._do(self._core.attend)
-
-    def _reclaim(self) -> list[Action]:
-        """Take back the places of collected handles."""
-        actions: list[Action] = []
-        while self._lost:
-            slot, lease = self._lost.pop()
-            if slot.state == SlotState.LEASED and slot.used == lease:
-                actions += self._core.lost(slot, monotonic())
-        return actions
 
     def _answer(self, action: Answer) -> None:
         action.request.wake()  # type: ignore[attr-defined]  # all requests here are Waiters
@@ -301,14 +254,17 @@ class LoopPool(Background):
         if self._loop is None:  # `_begin()` will ask again
             self._core.forgo(action.slot)
             return
-        slot = action.slot
+        self._in_background(self._open_quietly(action.slot), self._unbegun(action.slot, SlotState.OPENING))
 
-        def end(task: asyncio.Task[None]) -> None:
-            if task.cancelled() and slot.state == SlotState.OPENING:  # before it began
-                with suppress(PoolError):
+    def _unbegun(self, slot: Slot, state: str) -> Callable[[asyncio.Task[Any]], None]:
+        """What is to be done when a task ends: if it was cancelled before it began, the slot is still in this state."""
+
+        def end(task: asyncio.Task[Any]) -> None:
+            if task.cancelled() and slot.state == state:
+                with suppress(PoolError):  # its loop has ended
                     self._do(self._core.given_up, slot)
 
-        self._in_background(self._open_quietly(slot), end)
+        return end
 
     async def _open_quietly(self, slot: Slot) -> None:
         """Open a connection; whoever waits for one is told of an error by the core."""
@@ -353,24 +309,14 @@ class LoopPool(Background):
 
     async def _welcome(self, link: Link) -> None:
         """Learn what has to be known of a connection that comes into the pool."""
-        bound = link.core.options.connect_timeout
-        until = None if bound is None else monotonic() + bound
-        timeout, link.core.role = await link.run(learn(link.core), until, "connect_timeout")
+        timeout, link.core.role = await link.run(learn(link.core), link.time_to_connect(), "connect_timeout")
         self._core.server_waits(timeout)
-        link.welcomed = link.core.session
-        link.evicts = self._own.evict_errors
+        self._admit(link)
         if self._own.on_connect is not None:
             await self._call(self._own.on_connect, link)
 
     def _check(self, action: Check) -> None:
-        slot = action.slot
-
-        def end(task: asyncio.Task[None]) -> None:
-            if task.cancelled() and slot.state == SlotState.CHECKING:  # before it began
-                with suppress(PoolError):
-                    self._do(self._core.given_up, slot)
-
-        self._in_background(self._check_quietly(slot), end)
+        self._in_background(self._check_quietly(action.slot), self._unbegun(action.slot, SlotState.CHECKING))
 
     async def _check_quietly(self, slot: Slot) -> None:
         wrong = "dead"
@@ -401,7 +347,7 @@ class LoopPool(Background):
         Open: _open,
         Check: _check,
         Close: _close,
-        Tell: Background._tell_of_leak,
+        Tell: PoolState._tell_of_leak,
     }
 
     # The end
@@ -436,29 +382,17 @@ class LoopPool(Background):
     def _bury(self) -> None:
         """Behind the end of its loop: close what is open, without a word."""
         self._core.closed, self._core.easy = True, False
-        for slot in self._core.slots:
-            if slot.connection is not None:
-                slot.connection.drop()
+        self._drop_all()
 
     def forked(self, owner: int) -> None:
         """This is a child of process `owner`: begin anew, in another loop."""
-        core = self._core
-        if self._own.fork_policy == "keep":
-            return
-        self._revive()
-        self._loop = None
-        self._core.closed = core.closed
-        self._core.easy = not core.closed
-        for slot in core.slots:
-            slot.state = SlotState.GONE
-            if slot.connection is not None:
-                slot.connection.orphan(owner)
+        if self._own.fork_policy != "keep":
+            self._leave_all(owner)
+            self._loop = None
 
     def shut(self) -> None:
         """The process ends: its loop does not run any more."""
-        for slot in self._core.slots:
-            if slot.connection is not None:
-                slot.connection.drop()
+        self._drop_all()
 
 
 async def maybe(value: Any) -> Any:

@@ -77,12 +77,8 @@ async def test_a_place_that_is_not_taken_is_for_who_waits(server: TempServer) ->
     for one in (connection, held):
         await one.close()
     await pool.close()
-    assert other._link is None or await outcome_of(other)
-
-
-async def outcome_of(connection: AsyncConnection) -> bool:
-    await connection.close()
-    return True
+    if other._link is not None:
+        await other.close()
 
 
 @runs

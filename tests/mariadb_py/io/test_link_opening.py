@@ -15,7 +15,7 @@ from mariadb_py.exceptions import (
     OperationalError,
     ProgrammingError,
 )
-from mariadb_py.io import dial
+from mariadb_py.io import dial, linkstate
 from mariadb_py.io import link as module
 from mariadb_py.io.link import Link
 from tests.support.links import answers, hosts, identity, in_turn, opened, options, refuses
@@ -149,7 +149,7 @@ def test_each_endpoint_has_its_share_of_the_time(
         asked.append((endpoint.host, deadline))
         raise OperationalError("refused", errno=CR_CONNECTION_ERROR)
 
-    for clock in (dial, module):
+    for clock in (dial, linkstate):
         monkeypatch.setattr(clock, "monotonic", lambda: 100.0)
     monkeypatch.setattr(module, "dial", refuse)
     with pytest.raises(OperationalError, match=r"^refused$"):

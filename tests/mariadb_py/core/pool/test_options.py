@@ -316,3 +316,10 @@ def test_none_changes_nothing() -> None:
     first = own(pool_name="p", pool_size=7)
     second, _ = PoolOptions.split({"pool_size": None, "pool_name": None}, first)
     assert values(second) == values(first)
+
+
+@pytest.mark.parametrize(
+    ("deadline", "expected"), [(None, 10.5), (99.0, 10.5), (10.2, 10.2), (10.001, 10.01), (3.0, 10.01)]
+)
+def test_a_check_has_its_time(deadline: float | None, expected: float) -> None:
+    assert PoolOptions({"ping_timeout": 0.5}).check_until(deadline, 10.0) == expected

@@ -77,3 +77,13 @@ def test_names_are_different(kind: type) -> None:
     values = [value for name, value in vars(kind).items() if name.isupper()]
     assert len(values) >= 5
     assert len(set(values)) == len(values)
+
+
+@pytest.mark.parametrize(
+    ("retire_at", "used", "expected"),
+    [(10.1, 5, ""), (10.0, 1, ""), (10.0, 2, "lifetime"), (ALWAYS, 2, "drained"), (ALWAYS, 1, ""), (NEVER, 5, "")],
+)
+def test_expired(retire_at: float, used: int, expected: str) -> None:
+    slot = Slot()
+    slot.retire_at, slot.used = retire_at, used
+    assert slot.expired(10.0) == expected

@@ -5,11 +5,15 @@ from __future__ import annotations
 import pytest
 
 from mariadb_protocol import RemoteProtocolError
-from mariadb_py.core.pool.verdict import PAUSE, REFUSED_LOGINS, Pipeline, is_refusal
+from mariadb_py.core.pool.options import PoolOptions
+from mariadb_py.core.pool.slot import Slot
+from mariadb_py.core.pool.verdict import PAUSE, REFUSED_LOGINS, Cleaning, Pipeline, cleaning, is_refusal
 from mariadb_py.exceptions import InterfaceError, LostConnectionError, OperationalError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from mariadb_py.exceptions import Error
 
 
@@ -68,3 +72,36 @@ def test_an_odd_answer_ends_it() -> None:
     pipeline.failed(LATE, 0.0)
     pipeline.answered()
     assert not pipeline.wanted("auto", True, 1e9)
+
+
+class Returned:
+    """What of a connection is looked at when it is returned."""
+
+    def __init__(self, untouched: bool = False, uncommitted: bool = False, mariadb: bool = True) -> None:
+        self.untouched, self.uncommitted = untouched, uncommitted
+        self.statements = self.session = self
+        self.mariadb = mariadb
+        self.asked, self.guarded = True, None
+
+
+@pytest.mark.parametrize(
+    ("options", "state", "expected", "resets", "spared"),
+    [
+        ({}, {}, Cleaning.AT_ONCE, 1, 0),
+        ({}, {"untouched": True}, Cleaning.AT_ONCE, 1, 0),
+        ({}, {"mariadb": False}, Cleaning.WAITED, 1, 0),
+        ({"pipeline_reset": False}, {}, Cleaning.WAITED, 1, 0),
+        ({"pipeline_reset": True}, {"mariadb": False}, Cleaning.AT_ONCE, 1, 0),
+        ({"pipeline_reset": True, "on_reset": print}, {}, Cleaning.WAITED, 1, 0),
+        ({"pool_reset_session": "auto"}, {}, Cleaning.AT_ONCE, 1, 0),
+        ({"pool_reset_session": "auto"}, {"untouched": True, "uncommitted": True}, Cleaning.NONE, 0, 1),
+        ({"pool_reset_session": False}, {"untouched": True}, Cleaning.NONE, 0, 0),
+        ({"pool_reset_session": False}, {"uncommitted": True}, Cleaning.ROLLBACK, 0, 0),
+    ],
+)
+def test_cleaning(options: dict[str, Any], state: dict[str, Any], expected: str, resets: int, spared: int) -> None:
+    slot, own, connection = Slot(), PoolOptions(options), Returned(**state)
+    assert cleaning(slot, connection, own, Pipeline(), 0.0) == expected  # type: ignore[arg-type]
+    assert (slot.resets, slot.spared) == (resets, spared)
+    assert connection.guarded is ({"auto": True, True: False}[own.reset] if resets else None)
+    assert connection.asked is not bool(spared)
