@@ -11,12 +11,10 @@ from ...core.pool.slot import Request
 class Waiter(Request):
     """A request that a task waits for."""
 
-    __slots__ = ("failure", "future", "task")
+    __slots__ = ("failure", "future")
 
     def __init__(self, since: float, deadline: float | None, loop: asyncio.AbstractEventLoop) -> None:
-        task = asyncio.current_task()
-        super().__init__(since, deadline, id(task))
-        self.task = task
+        super().__init__(since, deadline, task_id())
         self.future: asyncio.Future[None] = loop.create_future()
         self.failure: BaseException | None = None  # of the connection that was opened for it
 
