@@ -86,7 +86,7 @@ class LinkPool(PoolState):
             if slot is None:
                 raise PoolError("no slot was given")
             slot.request = request
-            if slot.peek is None and self._core.idle and not answered(slot):
+            if slot.peek is None and self._core.may_exchange and not answered(slot):
                 request.slot = slot
                 self._do(self._core.exchange, slot, request, answered)
                 slot = request.slot

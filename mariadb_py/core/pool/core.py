@@ -141,6 +141,14 @@ class PoolCore(Upkeep):
             self.stats.time("wait", request.waited, -1)
             request.waited = None
 
+    @property
+    def may_exchange(self) -> bool:
+        """There may be a better slot than the one that somebody was given.
+
+        Not by the order "fifo": its connections take turns, and the one that was idle longest has had most time.
+        """
+        return self.options.order == "lifo" and bool(self._idle)
+
     def exchange(self, slot: Slot, request: Request, answered: Callable[[Slot], bool], now: float) -> list[Action]:
         """Whoever was given this slot finds its reset unanswered: of those that have been idle long one may be better.
 

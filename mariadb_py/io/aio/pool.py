@@ -88,7 +88,7 @@ class LoopPool(Background):
                         raise PoolError("no slot was given")
                 slot.request = request
                 request.slot = slot
-                if slot.peek is None and self._core.idle and not answered(slot):
+                if slot.peek is None and self._core.may_exchange and not answered(slot):
                     self._do(self._core.exchange, slot, request, answered)
                     slot = request.slot
                 if slot.peek is not None and monotonic() < slot.fresh_until and slot.peek():

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -54,21 +55,23 @@ def test_a_waiter_is_woken_before_he_waits() -> None:
 # Resets that are not answered yet
 
 
-@pytest.mark.parametrize("order", ["fifo", "lifo"])
-def test_a_borrower_need_not_wait_for_the_reset_of_another_connection(order: str) -> None:
-    with temp_server() as own, ConnectionPool(pool_name="late", pool_size=2, order=order, **own.connect_args) as pool:
+def stop(server: TempServer) -> None:
+    """Let no thread of it do anything until SIGCONT."""
+    os.kill(server.pid, signal.SIGSTOP)
+    folder = Path(f"/proc/{server.pid}/task")
+    wait_for(lambda: all(task.joinpath("stat").read_text().rpartition(") ")[2][0] == "T" for task in folder.iterdir()))
+
+
+def test_a_borrower_need_not_wait_for_the_reset_of_another_connection() -> None:
+    with temp_server() as own, ConnectionPool(pool_name="late", pool_size=2, order="lifo", **own.connect_args) as pool:
         early, late = pool.get_connection(), pool.get_connection()
         numbers = early.connection_id, late.connection_id
         slot = early._slot
         early.close()
         wait_for(lambda: shell.answered(slot))
-        if order == "fifo":  # the late one is to be the next
-            pool._core._idle.remove(slot)
-        os.kill(own.pid, signal.SIGSTOP)
+        stop(own)
         try:
             late.close()
-            if order == "fifo":
-                pool._core._idle.append(slot)
             with pool.get_connection(timeout=PATIENCE) as connection:
                 assert connection.connection_id == numbers[0]
                 os.kill(own.pid, signal.SIGCONT)
@@ -77,6 +80,23 @@ def test_a_borrower_need_not_wait_for_the_reset_of_another_connection(order: str
         finally:
             os.kill(own.pid, signal.SIGCONT)
         assert pool.stats()["borrows"] == 4
+
+
+def test_connections_take_turns_whatever_is_not_answered() -> None:
+    with temp_server() as own, ConnectionPool(pool_name="turns", pool_size=2, order="fifo", **own.connect_args) as pool:
+        first, second = pool.get_connection(), pool.get_connection()
+        numbers = first.connection_id, second.connection_id
+        stop(own)
+        later = threading.Timer(0.2, os.kill, (own.pid, signal.SIGCONT))
+        try:
+            first.close()
+            second.close()
+            later.start()
+            with pool.get_connection() as connection, pool.get_connection() as other:
+                assert (connection.connection_id, other.connection_id) == numbers
+        finally:
+            later.join()
+            os.kill(own.pid, signal.SIGCONT)
 
 
 # Threads

@@ -65,6 +65,13 @@ def test_an_unanswered_one_is_exchanged_for_what_was_idle_longest(order: str) ->
     assert core.figures["borrows"] == 1
 
 
+@pytest.mark.parametrize(("order", "idles", "expected"), [("lifo", 1, True), ("lifo", 0, False), ("fifo", 1, False)])
+def test_those_that_take_turns_are_not_exchanged(order: str, idles: int, expected: bool) -> None:
+    core = pool(order=order)
+    idle(core, *"abc"[:idles])
+    assert core.may_exchange is expected
+
+
 def test_an_unanswered_one_is_kept_where_no_other_is_better() -> None:
     core = pool()
     late = leased(core, "late")
